@@ -1,0 +1,236 @@
+#include "core/packet.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace corelane {
+namespace {
+
+constexpr size_t kSlabBytes = size_t{1} << 20;
+
+void FreeSegment(PacketHead* head) {
+  if (head->block != nullptr) ReleaseBlock(head->block);
+  head->pool->Free(head);
+}
+
+}  // namespace
+
+size_t PacketBuf::segments() const {
+  size_t n = 0;
+  for (const PacketHead* s = head_; s != nullptr; s = s->next_segment) ++n;
+  return n;
+}
+
+void PacketBuf::TrimFront(size_t n) {
+  CL_DCHECK(n <= packet_size());
+  const uint32_t total = head_->packet_length - static_cast<uint32_t>(n);
+  PacketHead* first = head_;
+  PacketHead* segment = first;
+  while (segment != nullptr && n > 0) {
+    const size_t cut = std::min<size_t>(n, segment->length);
+    segment->data += cut;
+    segment->length -= static_cast<uint32_t>(cut);
+    if (cut > 0) segment->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+    n -= cut;
+    if (segment->length > 0 || segment->next_segment == nullptr) break;
+    PacketHead* next = segment->next_segment;
+    if (segment != first) {
+      first->next_segment = next;
+      FreeSegment(segment);
+    }
+    segment = next;
+  }
+  head_->packet_length = total;
+}
+
+void PacketBuf::TrimBack(size_t n) {
+  CL_DCHECK(n <= packet_size());
+  const uint32_t total = head_->packet_length - static_cast<uint32_t>(n);
+  uint32_t left = total;
+  PacketHead* segment = head_;
+  while (left > segment->length) {
+    left -= segment->length;
+    segment = segment->next_segment;
+  }
+  if (segment->length != left) segment->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  segment->length = left;
+  PacketBuf rest(segment->next_segment);
+  segment->next_segment = nullptr;
+  head_->packet_length = total;
+}
+
+void PacketBuf::AppendChain(PacketBuf tail) {
+  if (!tail) return;
+  PacketHead* last = head_;
+  while (last->next_segment != nullptr) last = last->next_segment;
+  head_->packet_length += tail.head_->packet_length;
+  last->next_segment = tail.Release();
+}
+
+PacketBuf PacketBuf::DropFirstSegment() {
+  PacketHead* first = std::exchange(head_, nullptr);
+  PacketHead* rest = first->next_segment;
+  if (rest != nullptr) {
+    rest->packet_length = first->packet_length - first->length;
+    rest->next_packet = nullptr;
+  }
+  FreeSegment(first);
+  return PacketBuf(rest);
+}
+
+size_t PacketBuf::CopyOut(size_t offset, std::span<uint8_t> out) const {
+  size_t copied = 0;
+  for (const PacketHead* s = head_; s != nullptr && copied < out.size(); s = s->next_segment) {
+    if (offset >= s->length) {
+      offset -= s->length;
+      continue;
+    }
+    const size_t n = std::min<size_t>(out.size() - copied, s->length - offset);
+    std::memcpy(out.data() + copied, s->data + offset, n);
+    copied += n;
+    offset = 0;
+  }
+  return copied;
+}
+
+bool PacketBuf::PullUp(size_t n) {
+  if (head_->length >= n) return true;
+  if (packet_size() < n) return false;
+  if (head_->block != nullptr) {
+    // The bytes are shared: move what the first segment has into its own, still unused room.
+    if (n > head_->room_size) return false;
+    std::memcpy(head_->room, head_->data, head_->length);
+    ReleaseBlock(std::exchange(head_->block, nullptr));
+    head_->data = head_->room;
+  } else if (n - head_->length > tailroom()) {
+    if (n > head_->room_size) return false;
+    std::memmove(head_->room, head_->data, head_->length);
+    head_->data = head_->room;
+  }
+  head_->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  while (head_->length < n) {
+    PacketHead* next = head_->next_segment;
+    const size_t take = std::min<size_t>(n - head_->length, next->length);
+    std::memcpy(head_->data + head_->length, next->data, take);
+    head_->length += static_cast<uint32_t>(take);
+    next->data += take;
+    next->length -= static_cast<uint32_t>(take);
+    next->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+    if (next->length == 0) {
+      head_->next_segment = next->next_segment;
+      FreeSegment(next);
+    }
+  }
+  return true;
+}
+
+bool PacketBuf::MakeWritable(PacketPool& pool) {
+  bool shared = false;
+  for (const PacketHead* s = head_; s != nullptr; s = s->next_segment)
+    shared |= s->block != nullptr;
+  if (!shared) return true;
+  PacketBuf copy = Clone(pool);
+  if (!copy) return false;
+  *this = std::move(copy);
+  return true;
+}
+
+PacketBuf PacketBuf::Clone(PacketPool& pool) const {
+  PacketBuf copy = pool.Allocate();
+  if (!copy) return copy;
+  PacketHead* to = copy.head_;
+  const PacketHead* from = head_;
+  to->flow_hash = from->flow_hash;
+  to->segment_size = from->segment_size;
+  to->segment_count = from->segment_count;
+  to->flags = from->flags & static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  to->ecn = from->ecn;
+  to->interface = from->interface;
+  to->vlan_tci = from->vlan_tci;
+  to->l3_offset = from->l3_offset;
+  to->l4_offset = from->l4_offset;
+  to->payload_offset = from->payload_offset;
+  to->l3_checksum = from->l3_checksum;
+  to->l4_checksum = from->l4_checksum;
+  to->l4_protocol = from->l4_protocol;
+  size_t done = 0;
+  PacketBuf part = std::move(copy);
+  while (done < packet_size()) {
+    if (copy) {
+      part = pool.Allocate();
+      if (!part) return PacketBuf();
+    }
+    const size_t n = std::min(packet_size() - done, part.tailroom());
+    CopyOut(done, {part.Append(n), n});
+    done += n;
+    if (copy) {
+      copy.AppendChain(std::move(part));
+    } else {
+      copy = std::move(part);
+    }
+  }
+  return copy ? std::move(copy) : std::move(part);
+}
+
+PacketPool::PacketPool(size_t max_packets, size_t data_room, size_t headroom)
+    : max_packets_(max_packets), data_room_(data_room), headroom_(headroom) {
+  CL_CHECK(headroom <= data_room);
+  // An odd number of cache lines: heads of consecutive packets then fall into different sets of the
+  // cache.
+  stride_ = (sizeof(PacketHead) + data_room + 63) / 64 * 64;
+  if (stride_ / 64 % 2 == 0) stride_ += 64;
+}
+
+PacketPool::~PacketPool() {
+  CL_CHECK(in_use_ == 0);  // A packet outlived its pool.
+  for (void* slab : slabs_) std::free(slab);
+}
+
+size_t PacketPool::AllocateBurst(std::span<PacketBuf> out) {
+  size_t n = 0;
+  for (; n < out.size(); ++n) {
+    out[n] = Allocate();
+    if (!out[n]) break;
+  }
+  return n;
+}
+
+PacketHead* PacketPool::AllocateSlow() {
+  if (created_ == max_packets_) {
+    ++exhausted_;
+    return nullptr;
+  }
+  if (slab_next_ == slab_end_) {
+    const size_t packets =
+        std::min(std::max<size_t>(kSlabBytes / stride_, 1), max_packets_ - created_);
+    void* slab = std::aligned_alloc(64, packets * stride_);
+    if (slab == nullptr) {
+      ++exhausted_;
+      return nullptr;
+    }
+    slabs_.push_back(slab);
+    slab_next_ = static_cast<uint8_t*>(slab);
+    slab_end_ = slab_next_ + packets * stride_;
+  }
+  auto* head = new (slab_next_) PacketHead;
+  head->pool = this;
+  head->room = slab_next_ + sizeof(PacketHead);
+  head->room_size = static_cast<uint32_t>(data_room_);
+  slab_next_ += stride_;
+  ++created_;
+  return head;
+}
+
+PacketQueue& PacketQueue::operator=(PacketQueue&& other) noexcept {
+  if (this != &other) {
+    Clear();
+    first_ = std::exchange(other.first_, nullptr);
+    last_ = std::exchange(other.last_, nullptr);
+    count_ = std::exchange(other.count_, 0);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
+}  // namespace corelane

@@ -1,0 +1,326 @@
+// PacketBuf: the packet that every layer of the stack passes on.
+//
+//        one segment of a packet                    payload by reference
+//   +------+----------+-----------+----------+     +------+
+//   | head | headroom |   data    | tailroom |     | head |--data--> bytes in a Block,
+//   +------+----------+-----------+----------+     +------+          counted, immutable
+//      |             data()   data()+size()           ^
+//      +--------------- next_segment -----------------+
+//
+// A PacketBuf owns a chain of segments. A segment's bytes lie either in its own room, which its
+// owner may write, or in a Block that others refer to as well, which nobody writes before
+// MakeWritable(). The head is plain data (no destructor), so that it can lie in the private area of
+// a DPDK mbuf.
+//
+// Ownership: move-only; the destructor gives every segment back to its pool and every block
+// reference up. Threading: packets, pools and blocks belong to one core.
+
+#ifndef CORELANE_CORE_PACKET_H_
+#define CORELANE_CORE_PACKET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "core/block.h"
+#include "core/check.h"
+#include "core/thread_owner.h"
+
+namespace corelane {
+
+class PacketPool;
+
+// What is known of a checksum. Receiving: kNone = not looked at yet, kGood/kBad = the device
+// checked it. Sending: kNone = nothing to do, kPartial = the field holds the pseudo-header's sum
+// and the device or the stack completes it, kGood = already complete.
+enum class ChecksumState : uint8_t { kNone, kPartial, kGood, kBad };
+
+// The description of one segment and, in the first segment, of the whole packet.
+struct PacketHead {
+  // --- first cache line: what every layer touches ---
+  uint8_t* data;             // first valid byte of this segment
+  uint32_t length;           // valid bytes of this segment
+  uint32_t packet_length;    // first segment only: bytes of all segments
+  PacketHead* next_segment;  // the rest of the packet
+  PacketHead* next_packet;   // intrusive link of PacketQueue
+  PacketPool* pool;          // home
+  Block* block;              // what data points into, or null: into this segment's own room
+  uint32_t flow_hash;        // RSS hash of the device or of the stack; valid with kHasFlowHash
+  uint16_t segment_size;     // GSO: TCP payload bytes per frame; 0: one frame
+  uint16_t segment_count;    // GRO: frames that this packet stands for
+  uint16_t data_sum;  // folded one's-complement sum of this segment's bytes; valid with kHasDataSum
+  uint8_t flags;      // kHas...
+  uint8_t ecn;        // the ECN codepoint received (RFC 3168 §5)
+
+  // --- second cache line ---
+  uint8_t* room;  // own memory: [room, room + room_size)
+  uint32_t room_size;
+  uint16_t interface;  // index of the interface that received the packet
+  uint16_t vlan_tci;   // valid with kHasVlan: a tag that the device stripped or is to insert
+  uint16_t l3_offset;  // from data, where the layer's header begins
+  uint16_t l4_offset;
+  uint16_t payload_offset;
+  ChecksumState l3_checksum;
+  ChecksumState l4_checksum;
+  uint8_t l4_protocol;  // IANA protocol number, where a layer has set it
+
+  static constexpr uint8_t kHasFlowHash = 1;
+  static constexpr uint8_t kHasVlan = 2;
+  static constexpr uint8_t kHasDataSum = 4;
+};
+static_assert(std::is_trivially_destructible_v<PacketHead>);
+static_assert(sizeof(PacketHead) <= 128);
+
+class PacketBuf {
+ public:
+  PacketBuf() = default;
+  // Takes over a chain that the caller owns.
+  static PacketBuf Adopt(PacketHead* head) { return PacketBuf(head); }
+  PacketBuf(PacketBuf&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+  PacketBuf& operator=(PacketBuf&& other) noexcept {
+    if (this != &other) {
+      Reset();
+      head_ = std::exchange(other.head_, nullptr);
+    }
+    return *this;
+  }
+  ~PacketBuf() { Reset(); }
+
+  explicit operator bool() const { return head_ != nullptr; }
+  PacketHead* head() const { return head_; }
+  PacketHead* operator->() const { return head_; }
+  // Gives ownership up.
+  PacketHead* Release() { return std::exchange(head_, nullptr); }
+  // Frees the chain.
+  inline void Reset();
+
+  // --- the first segment ---
+  uint8_t* data() const { return head_->data; }
+  size_t size() const { return head_->length; }
+  std::span<const uint8_t> bytes() const { return {head_->data, head_->length}; }
+  // Writable only where the bytes lie in the segment's own room.
+  std::span<uint8_t> writable_bytes() const {
+    CL_DCHECK(head_->block == nullptr);
+    return {head_->data, head_->length};
+  }
+  size_t headroom() const {
+    return head_->block != nullptr ? 0 : static_cast<size_t>(head_->data - head_->room);
+  }
+  size_t tailroom() const {
+    return head_->block != nullptr ? 0
+                                   : static_cast<size_t>(head_->room + head_->room_size -
+                                                         (head_->data + head_->length));
+  }
+
+  // --- the whole packet ---
+  size_t packet_size() const { return head_->packet_length; }
+  size_t segments() const;
+
+  // Makes room for n bytes in front (n <= headroom()) and returns where they begin; they are
+  // uninitialised.
+  uint8_t* Prepend(size_t n) {
+    CL_DCHECK(n <= headroom());
+    head_->data -= n;
+    head_->length += static_cast<uint32_t>(n);
+    head_->packet_length += static_cast<uint32_t>(n);
+    return head_->data;
+  }
+  // Adds n bytes (n <= tailroom()) behind the first segment's data, the only segment; they are
+  // uninitialised.
+  uint8_t* Append(size_t n) {
+    CL_DCHECK(n <= tailroom() && head_->next_segment == nullptr);
+    uint8_t* end = head_->data + head_->length;
+    head_->length += static_cast<uint32_t>(n);
+    head_->packet_length += static_cast<uint32_t>(n);
+    return end;
+  }
+  // Removes n bytes of the packet in front or behind (n <= packet_size()), freeing segments that
+  // become empty, except the first one's head. Data sums of cut segments are forgotten.
+  void TrimFront(size_t n);
+  void TrimBack(size_t n);
+  // Puts the segments of `tail` behind this packet's.
+  void AppendChain(PacketBuf tail);
+  // Removes the first segment's head from the chain and returns the rest (null if there is none):
+  // how a layer drops its header segment and keeps the payload.
+  PacketBuf DropFirstSegment();
+
+  // Copies min(out.size(), packet_size() - offset) bytes from `offset` on; returns how many.
+  size_t CopyOut(size_t offset, std::span<uint8_t> out) const;
+  // Makes the first n bytes contiguous in the first segment. False: the packet is shorter than n,
+  // or its room too small.
+  bool PullUp(size_t n);
+  // Makes every segment's bytes its own by copying shared ones to `pool`. False: the pool is
+  // exhausted; the packet is unchanged then.
+  bool MakeWritable(PacketPool& pool);
+  // A deep copy in one segment where it fits, else in several. Null: the pool is exhausted. Copies
+  // the head's metadata.
+  PacketBuf Clone(PacketPool& pool) const;
+
+ private:
+  explicit PacketBuf(PacketHead* head) : head_(head) {}
+
+  PacketHead* head_ = nullptr;
+};
+static_assert(sizeof(PacketBuf) == sizeof(void*));
+
+// A slab of packets with their own rooms, all of one size. Allocation and release are a few
+// instructions; the number of packets is bounded for ever by `max_packets`.
+class PacketPool {
+ public:
+  static constexpr size_t kDefaultHeadroom = 128;
+  static constexpr size_t kDefaultDataRoom =
+      2176;  // headroom included: one frame of MTU 1500 and then some
+  static constexpr size_t kHeaderRoom = 256;  // headroom included: all headers of a frame
+
+  explicit PacketPool(size_t max_packets, size_t data_room = kDefaultDataRoom,
+                      size_t headroom = kDefaultHeadroom);
+  // Every packet must have come back.
+  ~PacketPool();
+  PacketPool(const PacketPool&) = delete;
+  PacketPool& operator=(const PacketPool&) = delete;
+
+  // An empty packet with headroom() bytes in front, or null when the pool is exhausted.
+  PacketBuf Allocate() {
+    PacketHead* head = AllocateHead();
+    if (head == nullptr) return PacketBuf();
+    ResetHead(head);
+    return PacketBuf::Adopt(head);
+  }
+  // A packet whose bytes are [data, data + length) of `block`, whose reference it takes over. Null
+  // (and the reference is released): the pool is exhausted.
+  PacketBuf AllocateReference(BlockRef block, uint8_t* data, uint32_t length) {
+    PacketHead* head = AllocateHead();
+    if (head == nullptr) return PacketBuf();
+    ResetHead(head);
+    head->block = block.Release();
+    head->data = data;
+    head->length = head->packet_length = length;
+    return PacketBuf::Adopt(head);
+  }
+  // Fills out[0..returned) with empty packets.
+  size_t AllocateBurst(std::span<PacketBuf> out);
+
+  // Gives one head back. Block references must have been dropped; PacketBuf does both.
+  void Free(PacketHead* head) {
+    owner_.Check();
+    head->next_packet = free_;
+    free_ = head;
+    --in_use_;
+  }
+
+  size_t in_use() const { return in_use_; }
+  size_t available() const { return max_packets_ - in_use_; }
+  size_t max_packets() const { return max_packets_; }
+  size_t data_room() const { return data_room_; }
+  size_t headroom() const { return headroom_; }
+  // Allocations refused because max_packets were in use.
+  uint64_t exhausted() const { return exhausted_; }
+  // Lets another thread take the pool over.
+  void ReleaseOwner() { owner_.Release(); }
+
+ private:
+  PacketHead* AllocateHead() {
+    owner_.Check();
+    PacketHead* head = free_;
+    if (head != nullptr) [[likely]] {
+      free_ = head->next_packet;
+    } else {
+      head = AllocateSlow();
+      if (head == nullptr) return nullptr;
+    }
+    ++in_use_;
+    return head;
+  }
+  PacketHead* AllocateSlow();
+  void ResetHead(PacketHead* head) const {
+    head->data = head->room + headroom_;
+    head->length = 0;
+    head->packet_length = 0;
+    head->next_segment = nullptr;
+    head->next_packet = nullptr;
+    head->block = nullptr;
+    head->flow_hash = 0;
+    head->segment_size = 0;
+    head->segment_count = 1;
+    head->data_sum = 0;
+    head->flags = 0;
+    head->ecn = 0;
+    head->l3_checksum = ChecksumState::kNone;
+    head->l4_checksum = ChecksumState::kNone;
+  }
+
+  PacketHead* free_ = nullptr;
+  size_t in_use_ = 0;
+  size_t max_packets_;
+  size_t data_room_;
+  size_t headroom_;
+  size_t stride_;
+  size_t created_ = 0;
+  uint8_t* slab_next_ = nullptr;
+  uint8_t* slab_end_ = nullptr;
+  uint64_t exhausted_ = 0;
+  std::vector<void*> slabs_;
+  [[no_unique_address]] ThreadOwner owner_;
+};
+
+inline void PacketBuf::Reset() {
+  PacketHead* head = std::exchange(head_, nullptr);
+  while (head != nullptr) {
+    PacketHead* next = head->next_segment;
+    if (head->block != nullptr) ReleaseBlock(head->block);
+    head->pool->Free(head);
+    head = next;
+  }
+}
+
+// A first-in, first-out queue of packets, linked through the heads; counts packets and bytes.
+class PacketQueue {
+ public:
+  PacketQueue() = default;
+  PacketQueue(PacketQueue&& other) noexcept { *this = std::move(other); }
+  PacketQueue& operator=(PacketQueue&& other) noexcept;
+  ~PacketQueue() { Clear(); }
+
+  bool empty() const { return first_ == nullptr; }
+  size_t size() const { return count_; }
+  size_t bytes() const { return bytes_; }
+  PacketHead* front() const { return first_; }
+  PacketHead* back() const { return last_; }
+
+  void PushBack(PacketBuf packet) {
+    PacketHead* head = packet.Release();
+    head->next_packet = nullptr;
+    (last_ != nullptr ? last_->next_packet : first_) = head;
+    last_ = head;
+    ++count_;
+    bytes_ += head->packet_length;
+  }
+  // Null when empty.
+  PacketBuf PopFront() {
+    PacketHead* head = first_;
+    if (head == nullptr) return PacketBuf();
+    first_ = head->next_packet;
+    if (first_ == nullptr) last_ = nullptr;
+    head->next_packet = nullptr;
+    --count_;
+    bytes_ -= head->packet_length;
+    return PacketBuf::Adopt(head);
+  }
+  void Clear() {
+    while (!empty()) PopFront();
+  }
+
+ private:
+  PacketHead* first_ = nullptr;
+  PacketHead* last_ = nullptr;
+  size_t count_ = 0;
+  size_t bytes_ = 0;
+};
+
+}  // namespace corelane
+
+#endif  // CORELANE_CORE_PACKET_H_

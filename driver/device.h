@@ -1,0 +1,112 @@
+// Device and DeviceQueue: where frames come from and go to.
+//
+// A Device is a port: a MAC address, an MTU, capabilities and one DeviceQueue per lane. A
+// DeviceQueue is one core's RX/TX pair and is never shared; decorators (fault injection, capture,
+// trace) are DeviceQueues around another one. The calls are per burst, so their being virtual costs
+// nothing per packet.
+//
+//   std::array<PacketBuf, 32> burst;
+//   size_t n = queue.ReceiveBurst(now, burst);
+
+#ifndef CORELANE_DRIVER_DEVICE_H_
+#define CORELANE_DRIVER_DEVICE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/mac_address.h"
+#include "core/packet.h"
+#include "core/time.h"
+
+namespace corelane::driver {
+
+// What a device does by itself; what it lacks is done in software above it. A false is always safe.
+struct Capabilities {
+  bool tx_checksum_ipv4 = false;  // completes an IPv4 header checksum marked kPartial
+  bool tx_checksum_l4 = false;    // completes TCP and UDP checksums marked kPartial
+  bool rx_checksum = false;       // marks received l3/l4 checksums kGood or kBad
+  bool tso = false;  // cuts packets with segment_size into frames (implies both tx checksums)
+  bool lro = false;  // may deliver merged TCP packets, with segment_size and segment_count
+  bool vlan_insert = false;  // inserts vlan_tci where kHasVlan is set
+  bool vlan_strip = false;   // strips a tag into vlan_tci
+  bool flow_hash = false;    // sets flow_hash (Toeplitz) on received packets
+  uint16_t max_tx_segments =
+      1;                      // segments of one packet that it can gather; 1: linear packets only
+  uint32_t max_tso_size = 0;  // bytes of TCP payload in one packet with segment_size
+};
+
+struct DeviceInfo {
+  std::string name;  // for people: "ring:a"
+  MacAddress mac;
+  uint16_t mtu = 1500;  // bytes of an IP packet; the Ethernet header comes on top
+  uint16_t queues = 1;
+  Capabilities capabilities;
+};
+
+// Counted by the queue that owns them; bytes are of whole Ethernet frames without FCS.
+struct QueueStats {
+  uint64_t rx_packets = 0;
+  uint64_t rx_bytes = 0;
+  uint64_t rx_dropped =
+      0;  // arrived but could not be delivered: no buffer, ring full, malformed for the device
+  uint64_t tx_packets = 0;
+  uint64_t tx_bytes = 0;
+  uint64_t tx_dropped = 0;  // consumed but can never be sent: too long, too many segments
+  uint64_t tx_full = 0;     // TransmitBurst calls that could not take everything
+};
+
+// What an idle worker sleeps on after ArmWake().
+struct WakeSource {
+  int fd =
+      -1;  // becomes readable when there is something to receive; -1: the device has no such event
+  Duration nap =
+      Duration::max();  // sleep no longer than this before looking again (devices without an event)
+};
+
+// One core's RX/TX pair. Every call is made from the one thread that polls it.
+class DeviceQueue {
+ public:
+  virtual ~DeviceQueue() = default;
+
+  // Moves up to out.size() received packets into out[0..returned). Never blocks.
+  virtual size_t ReceiveBurst(Instant now, std::span<PacketBuf> out) = 0;
+
+  // Takes a prefix of `in` and returns its length: taken handles are left null, the others
+  // untouched. Less than in.size() means that the queue is full for now. A packet that the device
+  // can never send (too long, too many segments) is taken, freed and counted in tx_dropped: it must
+  // not block the queue. Never blocks.
+  virtual size_t TransmitBurst(Instant now, std::span<PacketBuf> in) = 0;
+
+  // Fills out[0..returned) with empty packets that this device can send from; less than out.size():
+  // the pool is low.
+  virtual size_t AllocateBurst(std::span<PacketBuf> out) = 0;
+
+  // When the queue has something to do by itself next: a delaying decorator's next delivery, a
+  // replay's next packet. kNever for most. A caller that sleeps wakes up and calls ReceiveBurst
+  // then.
+  virtual Instant NextEvent() const { return kNever; }
+
+  // Prepares for sleep. Empty: something is there to receive already, don't sleep. Otherwise the
+  // wake source is armed until the next ReceiveBurst.
+  virtual std::optional<WakeSource> ArmWake() = 0;
+
+  virtual const QueueStats& stats() const = 0;
+};
+
+// A port. Owns its queues; the queues' packets must have come back before it is destroyed. Built
+// and destroyed on one thread; each queue may then be used on a thread of its own.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;
+  // index < info().queues. The same object at each call.
+  virtual DeviceQueue& queue(size_t index) = 0;
+};
+
+}  // namespace corelane::driver
+
+#endif  // CORELANE_DRIVER_DEVICE_H_
