@@ -222,6 +222,23 @@ PacketHead* PacketPool::AllocateSlow() {
   return head;
 }
 
+void PacketQueue::CoalesceBack(PacketHead* previous) {
+  CL_DCHECK(previous->next_packet == last_);
+  PacketBuf into = PacketBuf::Adopt(previous);
+  PacketBuf from = PacketBuf::Adopt(last_);
+  const size_t n = from.packet_size();
+  if (previous->next_segment == nullptr && into.tailroom() >= n) {
+    from.CopyOut(0, {into.Append(n), n});
+    previous->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+    previous->next_packet = nullptr;
+    last_ = previous;
+    --count_;
+  } else {
+    from.Release();
+  }
+  into.Release();
+}
+
 PacketQueue& PacketQueue::operator=(PacketQueue&& other) noexcept {
   if (this != &other) {
     Clear();
