@@ -126,6 +126,7 @@ class PacketBuf {
     CL_DCHECK(n <= headroom());
     head_->data -= n;
     head_->length += static_cast<uint32_t>(n);
+    head_->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
     head_->packet_length += static_cast<uint32_t>(n);
     return head_->data;
   }
@@ -135,6 +136,7 @@ class PacketBuf {
     CL_DCHECK(n <= tailroom() && head_->next_segment == nullptr);
     uint8_t* end = head_->data + head_->length;
     head_->length += static_cast<uint32_t>(n);
+    head_->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
     head_->packet_length += static_cast<uint32_t>(n);
     return end;
   }
