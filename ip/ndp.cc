@@ -162,8 +162,10 @@ RouterAdvertisement RouterAdvertisement::FromView(const NdpView& view) {
       value.mtu = LoadBe32(&data[2]);
     } else if (option->type == ndp_option::kPrefixInformation && data.size() == 30 &&
                data[0] <= 128 && value.prefix_count < kMaxPrefixes) {
+      const Ipv6Address network = Ipv6Address::FromBytes(&data[14]);
+      if (network.IsV4Mapped()) continue;
       NdpPrefix& prefix = value.prefixes[value.prefix_count++];
-      prefix.prefix = {Ipv6Address::FromBytes(&data[14]), data[0]};
+      prefix.prefix = {network, data[0]};
       prefix.on_link = (data[1] & 0x80) != 0;
       prefix.autonomous = (data[1] & 0x40) != 0;
       prefix.valid_lifetime = LoadBe32(&data[2]);
