@@ -32,6 +32,9 @@ Frame MakeFrame(uint32_t number, size_t size);
 // The bytes of all segments.
 Frame FrameOf(const PacketBuf& packet);
 
+// "NUMBER:SIZE:HASH" of each frame: what tests compare, so that a difference can be read.
+std::vector<std::string> Summary(const std::vector<Frame>& frames);
+
 // What a test asks of a fixture.
 struct ConformanceOptions {
   uint32_t depth = 64;          // frames that the wire holds, where it has such a bound
@@ -102,6 +105,7 @@ class DeviceConformance : public testing::TestWithParam<ConformanceCase> {
   void Send(const Frame& frame);
   // All that the device has received, without frames that are not from MakeFrame().
   std::vector<Frame> ReceiveAll();
+  // All that the device has sent; moves on what the device holds back.
   std::vector<Frame> PeerReceiveAll();
   // The peer sends, which must succeed.
   void PeerSendAll(const std::vector<Frame>& frames);
