@@ -4,7 +4,7 @@
 // knows how to make the device and its peer, the other end of its wire:
 //
 //   INSTANTIATE_TEST_SUITE_P(Ring, DeviceConformance,
-//       testing::Values(ConformanceCase{"local", &MakeLocalRing}), ConformanceName());
+//       ::testing::Values(ConformanceCase{"local", &MakeLocalRing}), ConformanceName());
 
 #ifndef CORELANE_DRIVER_CONFORMANCE_H_
 #define CORELANE_DRIVER_CONFORMANCE_H_
@@ -87,14 +87,14 @@ struct ConformanceCase {
 };
 
 struct ConformanceName {
-  std::string operator()(const testing::TestParamInfo<ConformanceCase>& info) const {
+  std::string operator()(const ::testing::TestParamInfo<ConformanceCase>& info) const {
     return info.param.name;
   }
 };
 
 inline void PrintTo(const ConformanceCase& value, std::ostream* out) { *out << value.name; }
 
-class DeviceConformance : public testing::TestWithParam<ConformanceCase> {
+class DeviceConformance : public ::testing::TestWithParam<ConformanceCase> {
  protected:
   void Make(const ConformanceOptions& options = {}) { fixture_ = GetParam().make(options); }
   DeviceQueue& queue() { return fixture_->device().queue(0); }
