@@ -64,11 +64,73 @@ class Sum16 {
   uint16_t raw_ = 0;
 };
 
+namespace internal {
+
+// Spans of at most this many bytes are summed inline, longer ones with the widest vectors that the
+// processor has.
+inline constexpr size_t kInlineSum = 64;
+
+Sum16 SumLong(const uint8_t* from, size_t n);
+Sum16 CopyAndSumLong(uint8_t* to, const uint8_t* from, size_t n);
+
+// Which loop long spans take, process-wide; for tests and benchmarks. False: this processor lacks
+// it.
+enum class ChecksumKernel : uint8_t { kBest, kSse, kAvx2 };
+bool SetChecksumKernel(ChecksumKernel kernel);
+
+constexpr uint64_t AddWithCarry(uint64_t sum, uint64_t word) {
+  sum += word;
+  return sum + (sum < word ? 1 : 0);
+}
+
+constexpr Sum16 Fold(uint64_t sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return Sum16::FromRaw(static_cast<uint16_t>(sum));
+}
+
+// Adds n bytes to a sum of 64-bit words and, where kCopy, copies them.
+template <bool kCopy>
+inline uint64_t SumWords(uint64_t sum, uint8_t* to, const uint8_t* from, size_t n) {
+  const auto take = [&]<class Word>(Word word) {
+    std::memcpy(&word, from, sizeof(word));
+    if constexpr (kCopy) std::memcpy(to, &word, sizeof(word));
+    sum = AddWithCarry(sum, word);
+    from += sizeof(word);
+    if constexpr (kCopy) to += sizeof(word);
+  };
+  for (; n >= 8; n -= 8) take(uint64_t{});
+  if (n & 4) take(uint32_t{});
+  if (n & 2) take(uint16_t{});
+  if (n & 1) take(uint8_t{});
+  return sum;
+}
+
+}  // namespace internal
+
 // The sum of `bytes` as if they began at an even offset; an odd last byte is padded with zero.
-Sum16 SumBytes(std::span<const uint8_t> bytes);
+inline Sum16 SumBytes(std::span<const uint8_t> bytes) {
+  if (bytes.size() > internal::kInlineSum) return internal::SumLong(bytes.data(), bytes.size());
+  return internal::Fold(internal::SumWords<false>(0, nullptr, bytes.data(), bytes.size()));
+}
 
 // Copies `from` to `to` (no overlap) and sums it in one pass.
-Sum16 CopyAndSum(uint8_t* to, std::span<const uint8_t> from);
+inline Sum16 CopyAndSum(uint8_t* to, std::span<const uint8_t> from) {
+  if (from.size() > internal::kInlineSum)
+    return internal::CopyAndSumLong(to, from.data(), from.size());
+  return internal::Fold(internal::SumWords<true>(0, to, from.data(), from.size()));
+}
+
+// Corrects a checksum field after words that it covers changed (RFC 1624 §3, equation 3).
+//
+//   UpdateChecksum(header + 10, Sum16::OfWord(old_ttl << 8), Sum16::OfWord(new_ttl << 8));
+inline void UpdateChecksum(uint8_t* field, Sum16 removed, Sum16 added) {
+  uint16_t old;
+  std::memcpy(&old, field, 2);
+  (Sum16::FromRaw(static_cast<uint16_t>(~old)) - removed + added).StoreComplement(field);
+}
 
 // The sum of [offset, offset + length) of the packet (offset + length <= packet_size()), as if that
 // range began at an even offset. Segments that it covers whole and that have a data sum are not
@@ -79,18 +141,13 @@ Sum16 SumPacket(const PacketBuf& packet, size_t offset, size_t length);
 // length: bytes of the upper-layer header and data.
 inline Sum16 PseudoHeaderSum(const IpAddress& src, const IpAddress& dst, uint8_t protocol,
                              uint32_t length) {
-  const auto add = [](uint64_t sum, uint64_t word) {
-    sum += word;
-    return sum + (sum < word ? 1 : 0);
-  };
-  uint64_t sum = src.is_v4() ? uint64_t{src.v4().value()} + dst.v4().value()
-                             : add(add(add(src.high(), src.low()), dst.high()), dst.low());
-  sum = add(sum, uint64_t{protocol} + length);
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return Sum16::OfWord(static_cast<uint16_t>(sum));
+  using internal::AddWithCarry;
+  const uint64_t addresses =
+      src.is_v4()
+          ? uint64_t{src.v4().value()} + dst.v4().value()
+          : AddWithCarry(AddWithCarry(AddWithCarry(src.high(), src.low()), dst.high()), dst.low());
+  const Sum16 sum = internal::Fold(AddWithCarry(addresses, uint64_t{protocol} + length));
+  return sum.Swapped();  // The words were in host order.
 }
 
 }  // namespace corelane

@@ -14,6 +14,15 @@ void FreeSegment(PacketHead* head) {
   head->pool->Free(head);
 }
 
+// Takes up to n bytes off the front of one segment; returns how many.
+size_t CutFront(PacketHead* segment, size_t n) {
+  const size_t cut = std::min<size_t>(n, segment->length);
+  segment->data += cut;
+  segment->length -= static_cast<uint32_t>(cut);
+  if (cut > 0) segment->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  return cut;
+}
+
 }  // namespace
 
 size_t PacketBuf::segments() const {
@@ -24,24 +33,15 @@ size_t PacketBuf::segments() const {
 
 void PacketBuf::TrimFront(size_t n) {
   CL_DCHECK(n <= packet_size());
-  const uint32_t total = head_->packet_length - static_cast<uint32_t>(n);
-  PacketHead* first = head_;
-  PacketHead* segment = first;
-  while (segment != nullptr && n > 0) {
-    const size_t cut = std::min<size_t>(n, segment->length);
-    segment->data += cut;
-    segment->length -= static_cast<uint32_t>(cut);
-    if (cut > 0) segment->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
-    n -= cut;
-    if (segment->length > 0 || segment->next_segment == nullptr) break;
-    PacketHead* next = segment->next_segment;
-    if (segment != first) {
-      first->next_segment = next;
-      FreeSegment(segment);
-    }
-    segment = next;
+  head_->packet_length -= static_cast<uint32_t>(n);
+  n -= CutFront(head_, n);
+  while (n > 0) {
+    PacketHead* next = head_->next_segment;
+    n -= CutFront(next, n);
+    if (next->length > 0) break;
+    head_->next_segment = next->next_segment;
+    FreeSegment(next);
   }
-  head_->packet_length = total;
 }
 
 void PacketBuf::TrimBack(size_t n) {
@@ -213,13 +213,30 @@ PacketHead* PacketPool::AllocateSlow() {
     slab_next_ = static_cast<uint8_t*>(slab);
     slab_end_ = slab_next_ + packets * stride_;
   }
-  auto* head = new (slab_next_) PacketHead;
+  auto* head = new (slab_next_) PacketHead{};
   head->pool = this;
   head->room = slab_next_ + sizeof(PacketHead);
   head->room_size = static_cast<uint32_t>(data_room_);
   slab_next_ += stride_;
   ++created_;
   return head;
+}
+
+void PacketQueue::CoalesceBack(PacketHead* previous) {
+  CL_DCHECK(previous->next_packet == last_);
+  PacketBuf into = PacketBuf::Adopt(previous);
+  PacketBuf from = PacketBuf::Adopt(last_);
+  const size_t n = from.packet_size();
+  if (previous->next_segment == nullptr && into.tailroom() >= n) {
+    from.CopyOut(0, {into.Append(n), n});
+    previous->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+    previous->next_packet = nullptr;
+    last_ = previous;
+    --count_;
+  } else {
+    from.Release();
+  }
+  into.Release();
 }
 
 PacketQueue& PacketQueue::operator=(PacketQueue&& other) noexcept {

@@ -299,6 +299,33 @@ class PacketQueue {
     ++count_;
     bytes_ += head->packet_length;
   }
+  void PushFront(PacketBuf packet) {
+    PacketHead* head = packet.Release();
+    head->next_packet = first_;
+    first_ = head;
+    if (last_ == nullptr) last_ = head;
+    ++count_;
+    bytes_ += head->packet_length;
+  }
+  // Moves all packets of `other` behind these.
+  void Splice(PacketQueue& other) {
+    if (other.empty()) return;
+    (last_ != nullptr ? last_->next_packet : first_) = other.first_;
+    last_ = other.last_;
+    count_ += other.count_;
+    bytes_ += other.bytes_;
+    other.first_ = other.last_ = nullptr;
+    other.count_ = other.bytes_ = 0;
+  }
+  // Cuts n bytes (fewer than the first packet has) off the front of the first packet.
+  void TrimFrontPacket(size_t n) {
+    PacketBuf packet = PopFront();
+    packet.TrimFront(n);
+    PushFront(std::move(packet));
+  }
+  // Copies the last packet behind the bytes of the one before it, `previous`, where that one has
+  // the room.
+  void CoalesceBack(PacketHead* previous);
   // Null when empty.
   PacketBuf PopFront() {
     PacketHead* head = first_;

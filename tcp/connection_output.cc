@@ -1,0 +1,257 @@
+// Segments that leave (RFC 9293 §3.7, §3.8.6): what to send, and how it is built.
+
+#include <algorithm>
+#include <utility>
+
+#include "tcp/connection.h"
+
+namespace corelane::tcp {
+
+PacketBuf Connection::PollTransmit(PacketCache& cache, uint32_t max_payload, Instant now) {
+  if (!transmit_wanted_) return PacketBuf();
+  if (rst_due_) return TransmitReset(cache);
+  if (syn_due_) return TransmitSyn(cache, now);
+  if (CanSendData()) {
+    SeqRange range;
+    if (NextRetransmission(range)) {
+      if (force_retransmit_ || Pipe() < cc_.cwnd()) {
+        return TransmitRetransmission(cache, range, max_payload, now);
+      }
+    }
+    if (NextNewData(max_payload, range, now)) return TransmitNewData(cache, range, now);
+  }
+  if (probe_due_) return TransmitProbe(cache, now);
+  if (ack_now_) return TransmitAck(cache, now);
+  transmit_wanted_ = false;
+  return PacketBuf();
+}
+
+// --- what may be sent ---
+
+// Bytes beyond snd_nxt that the peer's and the congestion window allow.
+uint32_t Connection::UsableWindow() const {
+  const uint32_t flight = flight_size();
+  const uint32_t peer = snd_wnd_ > flight ? snd_wnd_ - flight : 0;
+  uint32_t cwnd = cc_.cwnd();
+  // RFC 3042: each of the first two duplicate ACKs lets one new segment go.
+  if (recovery_ == Recovery::kOpen && scoreboard_ == nullptr) {
+    cwnd += std::min<uint32_t>(dup_acks_, 2) * mss_;
+  }
+  const uint32_t pipe = recovery_ == Recovery::kOpen && scoreboard_ == nullptr ? flight : Pipe();
+  return std::min(peer, cwnd > pipe ? cwnd - pipe : 0);
+}
+
+// Less than a full segment: silly-window avoidance (RFC 9293 §3.8.6.2.1) and Nagle's algorithm
+// (§3.7.4).
+bool Connection::MaySendSmall(uint32_t length, uint32_t queued) const {
+  if (length == queued) {  // all there is
+    return options_.no_delay || fin_queued_ || flight_size() == 0;
+  }
+  return (max_snd_wnd_ > 0 && length >= max_snd_wnd_ / 2) || override_due_;
+}
+
+bool Connection::NextNewData(uint32_t max_payload, SeqRange& range, Instant now) {
+  const SeqNum end = send_queue_.end();
+  if (FinSent()) return false;
+  const uint32_t queued = snd_nxt_ < end ? Distance(snd_nxt_, end) : 0;
+  if (queued == 0) {
+    // A FIN by itself needs no window (RFC 9293 §3.10.4 queues it behind the data only).
+    range = {snd_nxt_, snd_nxt_ + 1};
+    return fin_queued_;
+  }
+  const uint32_t usable = UsableWindow();
+  uint32_t length = std::min({queued, usable, max_payload});
+  cwnd_limited_ = usable < queued && snd_wnd_ - flight_size() > usable;
+  if (length >= mss_) {
+    // Whole segments; the rest waits for them to be acknowledged (Nagle) or goes along.
+    const bool all = length == queued && (options_.no_delay || fin_queued_);
+    if (!all) length -= length % mss_;
+  } else if (length == 0 || !MaySendSmall(length, queued)) {
+    if (flight_size() == 0) ArmPersist(now);
+    return false;
+  }
+  range = {snd_nxt_, snd_nxt_ + length};
+  if (fin_queued_ && range.end == end) range.end += 1;
+  return true;
+}
+
+// --- data ---
+
+PacketBuf Connection::TransmitRetransmission(PacketCache& cache, SeqRange lost,
+                                             uint32_t max_payload, Instant now) {
+  const uint32_t window = Pipe() < cc_.cwnd() ? cc_.cwnd() - Pipe() : 0;
+  uint32_t length = std::min({lost.length(), std::max<uint32_t>(window, mss_), max_payload});
+  if (force_retransmit_) length = std::min<uint32_t>(length, mss_);
+  if (length > mss_) length -= length % mss_;
+  const SeqRange range{lost.begin, lost.begin + length};
+  PacketBuf packet = BuildSegment(cache, range, kAck, now);
+  if (!packet) return packet;
+  high_rxt_ = range.end;
+  force_retransmit_ = false;
+  rtt_timing_ = false;  // Karn (RFC 6298 §3)
+  last_retransmit_ = now;
+  const uint32_t frames = std::max<uint32_t>(1, (length + mss_ - 1) / mss_);
+  retransmits_ += frames;
+  r_->counters->retransmitted_segments.Increment(frames);
+  if (!TimerArmed(kRetransmit)) ArmRetransmit(now);
+  return packet;
+}
+
+PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instant now) {
+  const bool fin = range.end > send_queue_.end();
+  PacketBuf packet = BuildSegment(cache, range, kAck, now);
+  if (!packet) return packet;
+  if (!rtt_timing_ && recovery_ == Recovery::kOpen) {
+    rtt_timing_ = true;
+    rtt_seq_ = range.begin;
+    rtt_start_ = now;
+  }
+  const uint32_t bytes = range.length() - (fin ? 1 : 0);
+  bytes_out_ += bytes;
+  r_->counters->bytes_out.Increment(bytes);
+  snd_nxt_ = range.end;
+  last_sent_ = now;
+  override_due_ = false;
+  ClearTimer(kPersist);
+  if (!TimerArmed(kRetransmit)) ArmRetransmit(now);  // RFC 6298 §5.1
+  return packet;
+}
+
+// One segment for `range` of the send queue, its last position the FIN where it lies beyond the
+// data.
+PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange range, uint8_t flags, Instant now) {
+  OutgoingOptions options = DataOptions(now);
+  const SeqNum data_end = Min(range.end, send_queue_.end());
+  if (range.end > data_end) flags |= kFin;
+  uint32_t payload = range.begin < data_end ? Distance(range.begin, data_end) : 0;
+  if (payload > 0 && data_end == send_queue_.end()) flags |= kPsh;
+  // SACK blocks go with data only where the segment does not get too long for it.
+  if (payload > 0) options.sack_count = 0;
+  const size_t header_length = kMinHeaderLength + options.length();
+  PacketBuf packet = cache.Take();
+  if (!packet) return packet;
+  EmitHeader({ports_.local, ports_.remote, range.begin, rcv_nxt_, flags, AdvertiseWindow()},
+             options, packet.Append(header_length));
+  packet->l4_checksum = ChecksumState::kPartial;
+  packet->payload_offset = static_cast<uint16_t>(header_length);
+  if (payload > 0) {
+    if (!send_queue_.Attach({range.begin, data_end}, cache, packet)) return PacketBuf();
+    if (payload > mss_) {
+      packet->segment_size = mss_;
+      packet->segment_count = static_cast<uint16_t>((payload + mss_ - 1) / mss_);
+    }
+  }
+  r_->counters->segments_out.Increment(packet->segment_count);
+  AckSent();
+  return packet;
+}
+
+OutgoingOptions Connection::DataOptions(Instant now) const {
+  OutgoingOptions options;
+  if (ts_ok_) {
+    options.has_timestamps = true;
+    options.timestamps = {TimestampNow(now), ts_recent_};
+  }
+  if (reassembly_ != nullptr && sack_ok_) {
+    const size_t most = ts_ok_ ? 3 : 4;
+    options.sack_count =
+        static_cast<uint8_t>(reassembly_->SackBlocks(std::span(options.sack).first(most)));
+  }
+  return options;
+}
+
+// --- control segments ---
+
+PacketBuf Connection::TransmitSyn(PacketCache& cache, Instant now) {
+  const bool answer = state_ == State::kSynReceived;
+  OutgoingOptions options;
+  options.mss = announced_mss_;
+  // An answer offers only what the SYN did (RFC 7323 §1.3, §2.2; RFC 2018 §2).
+  if (answer ? ts_ok_ : options_.timestamps) {
+    options.has_timestamps = true;
+    options.timestamps = {TimestampNow(now), answer ? ts_recent_ : 0};
+  }
+  options.sack_permitted = answer ? sack_ok_ : options_.sack;
+  const bool scale = answer ? rcv_wscale_ > 0 || snd_wscale_ > 0 : options_.window_scaling;
+  if (scale) options.window_scale = static_cast<int8_t>(rcv_wscale_);
+  PacketBuf packet = cache.Take();
+  if (!packet) return packet;
+  // RFC 7323 §2.2: never scaled in a SYN.
+  const uint32_t window = std::min<uint32_t>(ReceiveSpace(), 65535);
+  const uint8_t flags = static_cast<uint8_t>(kSyn | (answer ? kAck : 0));
+  EmitHeader({ports_.local, ports_.remote, iss_, answer ? rcv_nxt_ : SeqNum(), flags,
+              static_cast<uint16_t>(window)},
+             options, packet.Append(kMinHeaderLength + options.length()));
+  packet->l4_checksum = ChecksumState::kPartial;
+  rcv_adv_ = answer ? rcv_nxt_ + window : rcv_adv_;
+  syn_due_ = false;
+  last_retransmit_ = now;
+  if (answer) AckSent();
+  if (snd_nxt_ == iss_) {
+    snd_nxt_ = iss_ + 1;
+    if (retries_ == 0) {
+      rtt_timing_ = true;
+      rtt_seq_ = iss_;
+      rtt_start_ = now;
+    }
+  }
+  r_->counters->segments_out.Increment(1);
+  if (!TimerArmed(kRetransmit)) ArmRetransmit(now);
+  return packet;
+}
+
+PacketBuf Connection::TransmitReset(PacketCache& cache) {
+  PacketBuf packet = cache.Take();
+  if (!packet) return packet;
+  // RFC 9293 §3.10.7.3: while connecting, the RST takes its number from the ACK that it answers,
+  // and carries none itself.
+  const bool bare = state_ == State::kSynSent || state_ == State::kSynReceived;
+  EmitHeader({ports_.local, ports_.remote, rst_seq_, bare ? SeqNum() : rcv_nxt_,
+              static_cast<uint8_t>(bare ? kRst : kRst | kAck), 0},
+             OutgoingOptions(), packet.Append(kMinHeaderLength));
+  packet->l4_checksum = ChecksumState::kPartial;
+  rst_due_ = false;
+  r_->counters->resets_out.Increment(1);
+  r_->counters->segments_out.Increment(1);
+  return packet;
+}
+
+// Zero-window and keepalive probes: an empty segment just before the window, which any peer must
+// acknowledge (RFC 9293 §3.8.4); see docs/rfc-exceptions/window-probe.md for why it carries no
+// byte.
+PacketBuf Connection::TransmitProbe(PacketCache& cache, Instant now) {
+  PacketBuf packet = BuildSegment(cache, {snd_una_ - 1, snd_una_ - 1}, kAck, now);
+  if (!packet) return packet;
+  probe_due_ = false;
+  if (snd_wnd_ == 0) {
+    r_->counters->zero_window_probes.Increment(1);
+    if (flight_size() == 0) ArmPersist(now);
+  }
+  return packet;
+}
+
+PacketBuf Connection::TransmitAck(PacketCache& cache, Instant now) {
+  return BuildSegment(cache, {snd_nxt_, snd_nxt_}, kAck, now);
+}
+
+void Connection::AckSent() {
+  ack_now_ = false;
+  ack_urgent_ = false;
+  unacked_frames_ = 0;
+  last_ack_sent_ = rcv_nxt_;
+  ClearTimer(kDelayedAck);
+}
+
+uint16_t Connection::AdvertiseWindow() {
+  const uint32_t max = uint32_t{65535} << rcv_wscale_;
+  const uint32_t space = std::min(ReceiveSpace(), max);
+  const uint32_t window = rcv_wnd();
+  // RFC 9293 §3.8.6.2.2: the right edge moves only by a full segment or half the buffer, and never
+  // back (SHLD-14).
+  if (space > window && space - window >= std::min<uint32_t>(mss_, receive_limit_ / 2)) {
+    rcv_adv_ = rcv_nxt_ + space;
+  }
+  return static_cast<uint16_t>(std::min(rcv_wnd(), max) >> rcv_wscale_);
+}
+
+}  // namespace corelane::tcp

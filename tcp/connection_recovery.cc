@@ -1,0 +1,189 @@
+// Acknowledgements, round-trip times and loss recovery (RFC 5681, 6298, 6582, 6675).
+
+#include <algorithm>
+#include <utility>
+
+#include "tcp/connection.h"
+
+namespace corelane::tcp {
+
+void Connection::SampleRtt(const Segment& s, Instant now) {
+  if (rtt_timing_ && s.ack > rtt_seq_) {
+    rtt_timing_ = false;
+    rtt_.OnSample(now - rtt_start_);
+  } else if (ts_ok_ && s.has_timestamps && s.timestamps.echo != 0 && retries_ > 0) {
+    // RFC 7323 §4.1: the echo tells which transmission was answered, so Karn's rule does not forbid
+    // this one. An echo of an earlier transmission also holds the waiting for answers that were
+    // lost, so it counts only while nothing else is known.
+    const auto ticks = static_cast<int32_t>(TimestampNow(now) - s.timestamps.echo);
+    const bool answers_last = ticks <= ToMilliseconds(now - last_retransmit_) + 1;
+    const bool nothing_known = established_ && !rtt_.has_sample();
+    if (ticks >= 0 && (answers_last || nothing_known))
+      rtt_.OnSample(std::chrono::milliseconds(std::max(ticks, 1)));
+  }
+}
+
+void Connection::OnNewAck(const Segment& s, Instant now) {
+  const uint32_t acked = Distance(snd_una_, s.ack);
+  SampleRtt(s, now);
+  snd_una_ = s.ack;
+  send_queue_.Acknowledge(Min(s.ack, send_queue_.end()), *r_);
+  retries_ = 0;
+  rtt_.ResetBackOff();
+  first_retransmit_ = Instant{};
+  soft_error_ = false;
+  high_rxt_ = Max(high_rxt_, snd_una_);
+  if (scoreboard_ != nullptr) {
+    scoreboard_->Acknowledge(snd_una_);
+    if (scoreboard_->empty() && recovery_ == Recovery::kOpen) {
+      r_->scoreboards->Delete(std::exchange(scoreboard_, nullptr));
+    }
+  }
+  dup_acks_ = 0;
+  switch (recovery_) {
+    case Recovery::kOpen:
+      cc_.OnAck(acked, mss_, cwnd_limited_);
+      break;
+    case Recovery::kFast:
+      if (snd_una_ >= recover_) {
+        LeaveRecovery();
+      } else if (!sack_ok_) {
+        // RFC 6582 §3.2 step 3: a partial acknowledgement names the next loss.
+        cc_.Deflate(acked, mss_);
+        if (acked >= mss_) cc_.Inflate(mss_);
+        high_rxt_ = snd_una_;
+        force_retransmit_ = true;
+      }
+      break;
+    case Recovery::kLoss:
+      cc_.OnAck(acked, mss_, true);
+      if (snd_una_ >= recover_) LeaveRecovery();
+      break;
+  }
+  if (flight_size() == 0) {
+    ClearTimer(kRetransmit);  // RFC 6298 §5.2
+  } else {
+    ArmRetransmit(now);  // §5.3
+  }
+  const uint32_t wanted = std::min<uint64_t>(uint64_t{cc_.cwnd()} * 2, options_.send_buffer_max);
+  send_limit_ = std::max(send_limit_, wanted);
+  if (write_blocked_ && writable_bytes() >= send_limit_ / 3) {
+    write_blocked_ = false;
+    events_ |= kWritable;
+  }
+  WantTransmit();
+}
+
+uint32_t Connection::UpdateScoreboard(const Segment& s) {
+  if (s.sack_count == 0 || !sack_ok_ || flight_size() == 0) return 0;
+  uint32_t newly = 0;
+  const SeqNum una = Max(s.ack, snd_una_);
+  for (size_t i = 0; i < s.sack_count; ++i) {
+    const SeqRange block = s.sack[i];
+    // RFC 2018, RFC 2883: blocks at or below snd_una report duplicates; beyond snd_nxt they are
+    // nonsense.
+    if (block.begin <= una || block.end > snd_nxt_ || block.end <= block.begin) continue;
+    if (scoreboard_ == nullptr) {
+      scoreboard_ = r_->scoreboards->New();
+      if (scoreboard_ == nullptr) return newly;
+    }
+    newly += scoreboard_->Add(block);
+  }
+  return newly;
+}
+
+void Connection::OnDuplicateAck() {
+  ++dup_acks_;
+  WantTransmit();
+  if (recovery_ == Recovery::kFast) {
+    if (!sack_ok_) cc_.Inflate(mss_);  // RFC 5681 §3.2 step 4
+    return;
+  }
+  if (recovery_ == Recovery::kLoss) return;
+  // RFC 6582 §3.2 step 1: the duplicates of an earlier recovery start no new one.
+  if (snd_una_ < recover_ && recover_ <= snd_nxt_) return;
+  const bool lost = scoreboard_ != nullptr && scoreboard_->LostEdge(mss_).has_value();
+  if (dup_acks_ >= Scoreboard::kDupThresh || lost) EnterFastRecovery();
+}
+
+void Connection::EnterFastRecovery() {
+  r_->counters->fast_recoveries.Increment(1);
+  recovery_ = Recovery::kFast;
+  recover_ = snd_nxt_;
+  high_rxt_ = snd_una_;
+  cc_.OnLoss(flight_size(), mss_);
+  if (!sack_ok_) cc_.Inflate(3 * mss_);  // RFC 5681 §3.2 step 3
+  force_retransmit_ = true;
+  rtt_timing_ = false;
+}
+
+void Connection::LeaveRecovery() {
+  if (recovery_ == Recovery::kFast) cc_.OnRecoveryEnd(flight_size(), mss_);
+  recovery_ = Recovery::kOpen;
+  force_retransmit_ = false;
+  if (scoreboard_ != nullptr && scoreboard_->empty()) {
+    r_->scoreboards->Delete(std::exchange(scoreboard_, nullptr));
+  }
+}
+
+void Connection::OnRetransmissionTimeout() {
+  r_->counters->retransmission_timeouts.Increment(1);
+  cc_.OnTimeout(flight_size(), mss_, retries_ == 1);
+  // RFC 2018 §8: a peer that dropped what it had SACKed shows it by not acknowledging past the
+  // first range.
+  if (scoreboard_ != nullptr && !scoreboard_->empty() &&
+      (scoreboard_->ranges().front().begin <= snd_una_ || retries_ > 1)) {
+    scoreboard_->Clear();
+  }
+  recovery_ = Recovery::kLoss;
+  recover_ = snd_nxt_;
+  high_rxt_ = snd_una_;
+  dup_acks_ = 0;
+  force_retransmit_ = true;
+  rtt_timing_ = false;
+  rtt_.BackOff();
+}
+
+// Below this every byte that is not SACKed counts as lost.
+SeqNum Connection::LostEdge() const {
+  if (recovery_ == Recovery::kLoss) return recover_;
+  if (recovery_ == Recovery::kOpen) return snd_una_;
+  // The first segment is lost: duplicates or a partial acknowledgement said so.
+  const SeqNum first = Min(snd_una_ + mss_, recover_);
+  if (scoreboard_ == nullptr) return first;
+  return Max(first, Min(scoreboard_->LostEdge(mss_).value_or(first), recover_));
+}
+
+// RFC 6675 §4, SetPipe().
+uint32_t Connection::Pipe() const {
+  const uint32_t flight = flight_size();
+  if (recovery_ == Recovery::kOpen) {
+    return scoreboard_ != nullptr ? flight - scoreboard_->sacked_bytes() : flight;
+  }
+  if (recovery_ == Recovery::kFast && !sack_ok_) return flight;  // the window is inflated instead
+  const SeqNum edge = LostEdge();
+  const SeqNum retransmitted = Min(high_rxt_, edge);
+  if (scoreboard_ == nullptr)
+    return Distance(snd_una_, Max(retransmitted, snd_una_)) + Distance(edge, snd_nxt_);
+  return scoreboard_->UnsackedBytes(edge, snd_nxt_) +
+         scoreboard_->UnsackedBytes(snd_una_, retransmitted);
+}
+
+// RFC 6675 §4, NextSeg() rule 1. False: nothing is to be retransmitted.
+bool Connection::NextRetransmission(SeqRange& range) const {
+  if (recovery_ == Recovery::kOpen) return false;
+  const SeqNum from = Max(high_rxt_, snd_una_);
+  const SeqNum edge = LostEdge();
+  if (!sack_ok_ && recovery_ == Recovery::kFast && !force_retransmit_) return false;
+  if (from >= edge) return false;
+  if (scoreboard_ == nullptr) {
+    range = {from, edge};
+    return true;
+  }
+  const auto hole = scoreboard_->NextHole(from, edge);
+  if (!hole) return false;
+  range = *hole;
+  return true;
+}
+
+}  // namespace corelane::tcp

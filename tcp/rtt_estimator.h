@@ -1,0 +1,70 @@
+// Round-trip time estimation and the retransmission time-out (RFC 6298).
+
+#ifndef CORELANE_TCP_RTT_ESTIMATOR_H_
+#define CORELANE_TCP_RTT_ESTIMATOR_H_
+
+#include <algorithm>
+
+#include "core/time.h"
+
+namespace corelane::tcp {
+
+// RFC 6298 §2.4 asks for a minimum of one second; see docs/rfc-exceptions/minimum-rto.md.
+inline constexpr Duration kMinRto = std::chrono::milliseconds(200);
+inline constexpr Duration kMaxRto = std::chrono::seconds(120);
+inline constexpr Duration kInitialRto = std::chrono::seconds(1);
+
+class RttEstimator {
+ public:
+  // One measurement of a segment that was sent once (Karn, RFC 6298 §3) or that carries a
+  // timestamp's echo.
+  void OnSample(Duration rtt) {
+    if (srtt_ == Duration::zero()) {  // §2.2
+      srtt_ = std::max<Duration>(rtt, Duration(1));
+      rttvar_ = rtt / 2;
+    } else {  // §2.3: beta = 1/4, alpha = 1/8
+      rttvar_ += (std::chrono::abs(srtt_ - rtt) - rttvar_) / 4;
+      srtt_ = std::max<Duration>(srtt_ + (rtt - srtt_) / 8, Duration(1));
+    }
+    min_rtt_ = has_sample_ ? std::min(min_rtt_, rtt) : rtt;
+    has_sample_ = true;
+    backoff_ = 0;
+  }
+  // §5.5: the timer expired.
+  void BackOff() {
+    if (backoff_ < 16) ++backoff_;
+  }
+  // New data was acknowledged: Karn's back-off ends with the next sample, but an ACK of new data
+  // shows life.
+  void ResetBackOff() { backoff_ = 0; }
+  // RFC 6298 §5.7: the SYN was retransmitted, so the first data gets three seconds.
+  void OnSynRetransmitted() {
+    if (!has_sample_) initial_ = std::chrono::seconds(3);
+  }
+
+  Duration rto() const {
+    const Duration base =
+        has_sample_ ? std::max(srtt_ + std::max<Duration>(kGranularity, 4 * rttvar_), kMinRto)
+                    : initial_;
+    return std::min<Duration>(base * (int64_t{1} << backoff_), kMaxRto);
+  }
+  bool has_sample() const { return has_sample_; }
+  Duration srtt() const { return srtt_; }
+  Duration rttvar() const { return rttvar_; }
+  Duration min_rtt() const { return min_rtt_; }
+  int backoff() const { return backoff_; }
+
+ private:
+  static constexpr Duration kGranularity = std::chrono::milliseconds(1);
+
+  Duration srtt_{};
+  Duration rttvar_{};
+  Duration min_rtt_{};
+  Duration initial_ = kInitialRto;
+  uint8_t backoff_ = 0;
+  bool has_sample_ = false;
+};
+
+}  // namespace corelane::tcp
+
+#endif  // CORELANE_TCP_RTT_ESTIMATOR_H_

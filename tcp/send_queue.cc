@@ -1,0 +1,120 @@
+#include "tcp/send_queue.h"
+
+#include <algorithm>
+
+#include "core/checksum.h"
+#include "tcp/resources.h"
+
+namespace corelane::tcp {
+
+SendQueue::~SendQueue() { CL_DCHECK(first_ == nullptr); }
+
+uint32_t SendQueue::AppendToLast(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent) {
+  SendChunk* const chunk = last_;
+  if (chunk == nullptr || chunk->length >= chunk_size || sent > chunk->seq) return 0;
+  Block* const block = chunk->block;
+  // The chunk is the last user of its block, so what follows its bytes is free.
+  uint8_t* const to = chunk->data + chunk->length;
+  const size_t room = static_cast<size_t>(block->bytes() + block->capacity - to);
+  const size_t n = std::min({data.size(), room, static_cast<size_t>(chunk_size - chunk->length)});
+  if (n == 0) return 0;
+  const Sum16 sum = CopyAndSum(to, data.first(n));
+  const Sum16 before = Sum16::FromRaw(chunk->sum);
+  chunk->sum = (before + (chunk->length % 2 != 0 ? sum.Swapped() : sum)).raw();
+  chunk->length += static_cast<uint32_t>(n);
+  return static_cast<uint32_t>(n);
+}
+
+bool SendQueue::AppendChunk(std::span<const uint8_t> data, Resources& r) {
+  SendChunk* const chunk = r.chunks->New();
+  if (chunk == nullptr) return false;
+  // A short chunk goes on in the block of the one before it where there is room.
+  Block* block = nullptr;
+  uint8_t* to = nullptr;
+  if (last_ != nullptr) {
+    uint8_t* const free = last_->data + last_->length;
+    if (static_cast<size_t>(last_->block->bytes() + last_->block->capacity - free) >= data.size()) {
+      block = last_->block;
+      RetainBlock(block);
+      to = free;
+    }
+  }
+  if (block == nullptr) {
+    block = r.blocks->Allocate();
+    if (block == nullptr) {
+      r.chunks->Delete(chunk);
+      return false;
+    }
+    to = block->bytes();
+  }
+  chunk->block = block;
+  chunk->data = to;
+  chunk->seq = end_;
+  chunk->length = static_cast<uint32_t>(data.size());
+  chunk->sum = CopyAndSum(to, data).raw();
+  (last_ != nullptr ? last_->next : first_) = chunk;
+  last_ = chunk;
+  return true;
+}
+
+size_t SendQueue::Append(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent,
+                         Resources& r) {
+  size_t done = AppendToLast(data, chunk_size, sent);
+  end_ += static_cast<uint32_t>(done);
+  const size_t limit = std::min<size_t>(chunk_size, r.blocks->capacity());
+  while (done < data.size()) {
+    const size_t n = std::min(data.size() - done, limit);
+    if (!AppendChunk(data.subspan(done, n), r)) break;
+    end_ += static_cast<uint32_t>(n);
+    done += n;
+  }
+  return done;
+}
+
+void SendQueue::DropFirst(Resources& r) {
+  SendChunk* const chunk = first_;
+  first_ = chunk->next;
+  if (first_ == nullptr) last_ = nullptr;
+  if (cursor_ == chunk) cursor_ = nullptr;
+  ReleaseBlock(chunk->block);
+  r.chunks->Delete(chunk);
+}
+
+void SendQueue::Acknowledge(SeqNum una, Resources& r) {
+  while (first_ != nullptr && first_->seq + first_->length <= una) DropFirst(r);
+  if (una > base_) base_ = Min(una, end_);
+}
+
+void SendQueue::Clear(Resources& r) {
+  while (first_ != nullptr) DropFirst(r);
+  base_ = end_;
+}
+
+bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet) {
+  SendChunk* chunk = cursor_ != nullptr && cursor_->seq <= range.begin ? cursor_ : first_;
+  while (chunk != nullptr && chunk->seq + chunk->length <= range.begin) chunk = chunk->next;
+  PacketHead* tail = packet.head();
+  while (tail->next_segment != nullptr) tail = tail->next_segment;
+  SeqNum at = range.begin;
+  while (at < range.end) {
+    CL_DCHECK(chunk != nullptr);
+    const uint32_t skip = Distance(chunk->seq, at);
+    const uint32_t n = std::min(chunk->length - skip, Distance(at, range.end));
+    RetainBlock(chunk->block);
+    PacketBuf part = cache.TakeReference(BlockRef::Adopt(chunk->block), chunk->data + skip, n);
+    if (!part) return false;
+    if (n == chunk->length) {
+      part->data_sum = chunk->sum;
+      part->flags |= PacketHead::kHasDataSum;
+    }
+    packet->packet_length += n;
+    tail->next_segment = part.Release();
+    tail = tail->next_segment;
+    at += n;
+    cursor_ = chunk;
+    chunk = chunk->next;
+  }
+  return true;
+}
+
+}  // namespace corelane::tcp

@@ -1,0 +1,79 @@
+// The bytes that an application wrote and the peer has not acknowledged yet.
+//
+//   first()                                    last
+//   [ chunk ]--[ chunk ]--[ chunk ]--[ chunk ]
+//   ^base                 ^ sent up to here
+//
+// A chunk is at most one MSS of immutable bytes in a block, with their checksum, so that a segment
+// sent from a whole chunk is neither copied nor summed again. Chunks come from a pool of the core;
+// an empty queue holds none.
+
+#ifndef CORELANE_TCP_SEND_QUEUE_H_
+#define CORELANE_TCP_SEND_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/block.h"
+#include "core/object_pool.h"
+#include "core/packet.h"
+#include "core/packet_cache.h"
+#include "tcp/seq_num.h"
+
+namespace corelane::tcp {
+
+struct Resources;
+
+struct SendChunk {
+  SendChunk* next = nullptr;
+  Block* block = nullptr;   // one reference
+  uint8_t* data = nullptr;  // in block
+  SeqNum seq;               // of data[0]
+  uint32_t length = 0;
+  uint16_t sum = 0;  // of all bytes, folded, in memory order
+};
+
+class SendQueue {
+ public:
+  SendQueue() = default;
+  ~SendQueue();
+  SendQueue(const SendQueue&) = delete;
+  SendQueue& operator=(const SendQueue&) = delete;
+
+  // The sequence number that the first byte ever appended gets. The queue is empty.
+  void Start(SeqNum base) { base_ = end_ = base; }
+
+  // Copies and sums a prefix of `data`, in chunks of at most `chunk_size` bytes; returns its
+  // length. Less than data.size(): memory is exhausted. Bytes below `sent` have been handed to a
+  // device: a chunk that holds some is not extended.
+  size_t Append(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent, Resources& r);
+
+  // Forgets the bytes below `una`.
+  void Acknowledge(SeqNum una, Resources& r);
+  void Clear(Resources& r);
+
+  // Appends references to the bytes of `range` (all in the queue) to `packet`. False: no packet was
+  // to be had; the packet then holds a prefix.
+  bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet);
+
+  SeqNum base() const { return base_; }
+  SeqNum end() const { return end_; }
+  uint32_t bytes() const { return Distance(base_, end_); }
+  bool empty() const { return base_ == end_; }
+
+ private:
+  uint32_t AppendToLast(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent);
+  bool AppendChunk(std::span<const uint8_t> data, Resources& r);
+  void DropFirst(Resources& r);
+
+  SendChunk* first_ = nullptr;
+  SendChunk* last_ = nullptr;
+  SendChunk* cursor_ = nullptr;  // where the last Attach() ended: most begin there
+  SeqNum base_;
+  SeqNum end_;
+};
+
+}  // namespace corelane::tcp
+
+#endif  // CORELANE_TCP_SEND_QUEUE_H_
