@@ -36,6 +36,11 @@ ALLOWED_TO_TESTS = {
     "*": ["testing", "testing/*", "driver/*", "examples", "bench"],
 }
 
+# Public targets besides the face of a folder. What is testonly may always be one.
+EXTRA_FACES = [
+    "//core:allocation_counter",  # Linking it replaces malloc.
+]
+
 # Folders that are not part of the library: their targets need no face, and only tests may use them.
 LOOSE = ["examples", "examples/*", "bench", "bench/*", "tools", "tools/*"]
 

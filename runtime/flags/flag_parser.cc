@@ -298,13 +298,15 @@ std::string FlagParser::HelpFooter() const {
 
 int FlagParser::Print(std::ostream& err, const Mistake& mistake) const {
   err << program_ << ": " << mistake.flag << ": " << mistake.problem << ": expected "
-      << mistake.expected << std::endl;
+      << mistake.expected << '\n'
+      << std::flush;
   return kUsageStatus;
 }
 
 int FlagParser::Reject(std::string_view flag, std::string_view value,
                        std::string_view problem) const {
-  std::cerr << program_ << ": " << flag << ": value '" << value << "': " << problem << std::endl;
+  std::cerr << program_ << ": " << flag << ": value '" << value << "': " << problem << '\n'
+            << std::flush;
   return kUsageStatus;
 }
 

@@ -34,7 +34,7 @@ std::string Print(bool value) { return value ? "1" : "0"; }
 
 }  // namespace
 
-Value Text(std::string* target, std::string placeholder) {
+Value Text(std::string* target, const std::string& placeholder) {
   return {placeholder, placeholder, *target, [target](std::string_view text) {
             if (text.empty()) return false;
             *target = text;

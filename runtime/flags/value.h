@@ -30,7 +30,7 @@ struct Value {
 // Each of these keeps the pointer, so the variable must outlive the parser. It holds the default.
 
 // Anything but the empty text.
-Value Text(std::string* target, std::string placeholder);
+Value Text(std::string* target, const std::string& placeholder);
 // Decimal digits, from min to max.
 Value Integer(uint64_t* target, uint64_t min, uint64_t max);
 // A decimal number such as 0.5, from min to max.

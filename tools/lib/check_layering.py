@@ -52,6 +52,12 @@ def face_of(folder):
     return "//%s:%s" % (folder, folder.split("/")[-1])
 
 
+def is_face(rules, label):
+    if label == face_of(folder_of(label)) or label in layering.EXTRA_FACES:
+        return True
+    return label in rules and rules[label].for_tests
+
+
 class Rule:
     """One target of the workspace."""
 
@@ -99,7 +105,7 @@ def check_folder_edges(rules, complain):
             if not matches(to, allowed):
                 complain(rule.where, "%s must not depend on %s: %s may use only %s" %
                          (rule.label, edge, rule.folder, ", ".join(allowed) or "nothing"))
-            elif edge != face_of(to) and not matches(to, layering.LOOSE):
+            elif not is_face(rules, edge) and not matches(to, layering.LOOSE):
                 complain(rule.where, "%s depends on %s: outside its folder only the face %s may be used" %
                          (rule.label, edge, face_of(to)))
 
@@ -134,8 +140,9 @@ def check_faces(rules, complain):
         if any(not rule.for_tests for rule in mine) and face_of(folder) not in rules:
             complain(folder + "/BUILD.bazel:1", "folder %s has no face: expected a target %s" % (folder, face_of(folder)))
         for rule in mine:
-            if rule.label in visible and rule.label != face_of(folder):
-                complain(rule.where, "%s is public: only the face %s may be" % (rule.label, face_of(folder)))
+            if rule.label in visible and not is_face(rules, rule.label):
+                complain(rule.where, "%s is public: only the face %s may be, and what is testonly" %
+                         (rule.label, face_of(folder)))
 
 
 def check_cycles(rules, complain):

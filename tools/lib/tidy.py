@@ -52,7 +52,7 @@ class Digests:
 
 def wanted(entries, root, names):
     if not names:
-        return [e for e in entries if not NOT_SHIPPED.search(e["file"])]
+        return [e for e in entries if not os.path.isabs(e["file"]) and not NOT_SHIPPED.search(e["file"])]
     names = [os.path.relpath(name, root) for name in names]
     stems = {os.path.splitext(name)[0] for name in names if name.endswith(".h")}
     chosen = []
