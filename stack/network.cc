@@ -14,7 +14,7 @@ namespace corelane::stack {
 
 Network::Network(const StackOptions& options, Random& random, Instant now)
     : options_(options),
-      control_pool_(options.control_packets),
+      control_pool_(new PacketPool(options.control_packets)),
       neighbors_(arp::NeighborConfig(), Random(random.Next64()), now),
       path_mtu_(ip::PathMtuConfig(), FlowHashKey::FromSeed(random.Next64())),
       reassembler_(ip::ReassemblyConfig(), FlowHashKey::FromSeed(random.Next64())),
@@ -104,7 +104,7 @@ void Network::Solicit(const arp::NeighborOutput& output) {
     return;
   }
   if (output.address.is_v4()) {
-    PacketBuf packet = control_pool_.Allocate();
+    PacketBuf packet = control_pool_->Allocate();
     if (!packet) {
       Drop(ip::DropReason::kNoBuffer);
       return;
@@ -121,7 +121,7 @@ void Network::Solicit(const arp::NeighborOutput& output) {
   message.target = target;
   message.source_mac = interface.mac();
   PacketBuf packet =
-      ip::BuildNdpPacket(control_pool_, message, source->v6(), unicast ? target : group);
+      ip::BuildNdpPacket(*control_pool_, message, source->v6(), unicast ? target : group);
   if (!packet) {
     Drop(ip::DropReason::kNoBuffer);
     return;

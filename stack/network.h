@@ -92,7 +92,7 @@ class Network {
   std::optional<IpAddress> SourceFor(const IpAddress& remote) const;
 
   PathTable& paths() { return paths_; }
-  PacketPool& control_pool() { return control_pool_; }
+  PacketPool& control_pool() { return *control_pool_; }
   // A router reported a smaller MTU on the way to `destination`; the caller has checked that the
   // report is about a flow.
   bool UpdatePathMtu(const IpAddress& destination, uint32_t mtu, uint32_t refused, Instant now) {
@@ -134,7 +134,7 @@ class Network {
   const StackOptions& options_;
   TcpLayer* tcp_ = nullptr;
   TransportSink* sink_ = nullptr;
-  PacketPool control_pool_;
+  PacketPoolPtr control_pool_;
   std::vector<std::unique_ptr<Interface>> interfaces_;
   ip::AddressTable addresses_;
   ip::RouteTable routes_;

@@ -84,7 +84,7 @@ void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
                  addresses_.IsUnicast(interface.index(), view->sender_ip()), neighbors_, now);
   if (!reaction.for_us) Drop(DropReason::kArpNotForUs);
   if (reaction.reply) {
-    PacketBuf reply = control_pool_.Allocate();
+    PacketBuf reply = control_pool_->Allocate();
     if (reply) {
       reaction.packet.Emit(reply.Append(arp::ArpPacket::length()));
       SendFrame(interface, reaction.packet.target_mac, arp::ether_type::kArp, std::move(reply));
@@ -232,7 +232,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
       }
       source = ip::SelectSource(addresses_, interface.index(), ip.src, ip.src);
     }
-    if (!source || !ip::MakeEchoReply(packet, ip, *source, control_pool_)) {
+    if (!source || !ip::MakeEchoReply(packet, ip, *source, *control_pool_)) {
       Drop(DropReason::kNoBuffer);
       return;
     }
@@ -264,7 +264,7 @@ void Network::InputNdp(Interface& interface, PacketBuf& packet, const ip::IpIngr
   const ip::NdpReaction reaction =
       ip::OnNdp(*message, context, interface.index(), addresses_, interface.mac(), neighbors_, now);
   if (reaction.reply) {
-    PacketBuf reply = ip::BuildNdpPacket(control_pool_, reaction.advertisement, reaction.source,
+    PacketBuf reply = ip::BuildNdpPacket(*control_pool_, reaction.advertisement, reaction.source,
                                          reaction.destination);
     if (reply) {
       SendIp(std::move(reply), reaction.destination, interface.index(), now);

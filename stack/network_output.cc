@@ -172,8 +172,8 @@ bool Network::Fragment(const PacketBuf& packet, const IpAddress& from, const IpA
   const uint32_t id = identification_.Next(from, to, protocol);
   const bool done =
       to.is_v4()
-          ? ip::FragmentIpv4(packet, mtu, static_cast<uint16_t>(id), control_pool_, out)
-          : ip::FragmentIpv6(packet, std::max(mtu, ip::kIpv6MinimumMtu), id, control_pool_, out);
+          ? ip::FragmentIpv4(packet, mtu, static_cast<uint16_t>(id), *control_pool_, out)
+          : ip::FragmentIpv6(packet, std::max(mtu, ip::kIpv6MinimumMtu), id, *control_pool_, out);
   if (!done) Drop(DropReason::kNoBuffer);
   return done;
 }
@@ -191,7 +191,7 @@ void Network::SendIcmpError(const ip::IcmpErrorRequest& error, const ip::IpIngre
     if (!selected) return;
     source = *selected;
   }
-  PacketBuf reply = ip::BuildIcmpError(control_pool_, error, ip, packet, source);
+  PacketBuf reply = ip::BuildIcmpError(*control_pool_, error, ip, packet, source);
   if (!reply) {
     Drop(DropReason::kNoBuffer);
     return;

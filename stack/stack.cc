@@ -26,14 +26,13 @@ absl::Status Stack::AddInterface(driver::DeviceQueue& queue, const driver::Devic
 }
 
 size_t Stack::ReceiveFrom(Interface& interface, Instant now) {
-  std::array<PacketBuf, kMaxBatch> burst;
-  const size_t n = interface.ReceiveBurst(now, std::span(burst).first(options_.batch));
+  const size_t n = interface.ReceiveBurst(now, std::span(burst_).first(options_.batch));
   for (size_t i = 0; i < n; ++i) {
     if (i + 1 < n) {
-      __builtin_prefetch(burst[i + 1].head());
-      __builtin_prefetch(burst[i + 1].data());
+      __builtin_prefetch(burst_[i + 1].head());
+      __builtin_prefetch(burst_[i + 1].data());
     }
-    network_.Input(interface, std::move(burst[i]), now);
+    network_.Input(interface, std::move(burst_[i]), now);
   }
   return n;
 }

@@ -80,6 +80,7 @@ class Stack : private TransportSink {
   Network network_;
   TcpLayer tcp_;
   UdpLayer udp_;
+  std::array<PacketBuf, kMaxBatch> burst_;  // empty between turns
 };
 
 }  // namespace corelane::stack

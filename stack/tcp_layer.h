@@ -78,7 +78,7 @@ class TcpLayer {
   size_t sockets() const { return table_.size(); }
   size_t time_wait() const { return time_wait_.size(); }
   size_t orphans() const { return orphan_count_; }
-  size_t blocks_in_use() const { return blocks_.in_use(); }
+  size_t blocks_in_use() const { return blocks_->in_use(); }
   template <class F>
   void ForEachSocket(F&& visit) const {
     table_.ForEach([&](const TcpSocket& s) { visit(s); });
@@ -137,7 +137,7 @@ class TcpLayer {
   uint32_t port_counter_ = 0;
   ip::TokenBucket reset_limiter_;
 
-  BlockPool blocks_;
+  BlockPoolPtr blocks_;
   ObjectPool<tcp::SendChunk> chunks_;
   ObjectPool<tcp::ReassemblyQueue> reassembly_;
   ObjectPool<tcp::Scoreboard> scoreboards_;
