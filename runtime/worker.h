@@ -216,7 +216,7 @@ class Worker : public boost::asio::execution_context {
     wake_.WakeIfSleeping();
   }
   void Arm(WorkerTimer& timer, Instant deadline) { timers_.Arm(timer, deadline); }
-  void Cancel(WorkerTimer& timer) { timers_.Cancel(timer); }
+  void Disarm(WorkerTimer& timer) { timers_.Cancel(timer); }
   void Register(IoObject& object) { objects_.PushBack(object); }
   // Calls object.Retry() in the next turn: memory was short, and no event will say when it is not.
   void RetryLater(IoObject& object) {
