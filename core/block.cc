@@ -21,6 +21,11 @@ BlockPool::~BlockPool() {
   for (void* slab : slabs_) std::free(slab);
 }
 
+void BlockPool::Retire() {
+  retired_ = true;
+  if (in_use_ == 0) delete this;
+}
+
 Block* BlockPool::AllocateSlow() {
   if (created_ == max_blocks_) {
     ++exhausted_;

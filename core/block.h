@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -45,8 +46,10 @@ class BlockPool {
   // block_size: bytes of a block with its header, a multiple of 64. max_blocks: never more than
   // these exist.
   explicit BlockPool(size_t max_blocks, size_t block_size = kDefaultBlockSize);
-  // Every block must have come back.
+  // Every block must have come back; see BlockPoolPtr where a device may still hold some.
   ~BlockPool();
+  // The owner is gone: the pool deletes itself with its last block. It was made with new.
+  void Retire();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
@@ -82,11 +85,12 @@ class BlockPool {
     owner_.Check();
     block->next_free = free_;
     free_ = block;
-    --in_use_;
+    if (--in_use_ == 0 && retired_) [[unlikely]] delete this;
   }
 
   Block* free_ = nullptr;
   size_t in_use_ = 0;
+  bool retired_ = false;
   size_t block_size_;
   size_t max_blocks_;
   size_t created_ = 0;
@@ -96,6 +100,12 @@ class BlockPool {
   std::vector<void*> slabs_;
   [[no_unique_address]] ThreadOwner owner_;
 };
+
+// Owns a pool whose blocks may outlive the owner: frames in flight refer to them until their device is done.
+struct RetireBlockPool {
+  void operator()(BlockPool* pool) const { pool->Retire(); }
+};
+using BlockPoolPtr = std::unique_ptr<BlockPool, RetireBlockPool>;
 
 inline void RetainBlock(Block* block) { ++block->references; }
 

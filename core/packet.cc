@@ -187,6 +187,11 @@ PacketPool::~PacketPool() {
   for (void* slab : slabs_) std::free(slab);
 }
 
+void PacketPool::Retire() {
+  retired_ = true;
+  if (in_use_ == 0) delete this;
+}
+
 size_t PacketPool::AllocateBurst(std::span<PacketBuf> out) {
   size_t n = 0;
   for (; n < out.size(); ++n) {

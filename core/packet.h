@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -126,6 +127,7 @@ class PacketBuf {
     CL_DCHECK(n <= headroom());
     head_->data -= n;
     head_->length += static_cast<uint32_t>(n);
+    head_->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
     head_->packet_length += static_cast<uint32_t>(n);
     return head_->data;
   }
@@ -135,6 +137,7 @@ class PacketBuf {
     CL_DCHECK(n <= tailroom() && head_->next_segment == nullptr);
     uint8_t* end = head_->data + head_->length;
     head_->length += static_cast<uint32_t>(n);
+    head_->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
     head_->packet_length += static_cast<uint32_t>(n);
     return end;
   }
@@ -178,8 +181,10 @@ class PacketPool {
 
   explicit PacketPool(size_t max_packets, size_t data_room = kDefaultDataRoom,
                       size_t headroom = kDefaultHeadroom);
-  // Every packet must have come back.
+  // Every packet must have come back; see PacketPoolPtr where a device may still hold some.
   ~PacketPool();
+  // The owner is gone: the pool deletes itself with its last packet. It was made with new.
+  void Retire();
   PacketPool(const PacketPool&) = delete;
   PacketPool& operator=(const PacketPool&) = delete;
 
@@ -209,7 +214,7 @@ class PacketPool {
     owner_.Check();
     head->next_packet = free_;
     free_ = head;
-    --in_use_;
+    if (--in_use_ == 0 && retired_) [[unlikely]] delete this;
   }
 
   size_t in_use() const { return in_use_; }
@@ -255,6 +260,7 @@ class PacketPool {
 
   PacketHead* free_ = nullptr;
   size_t in_use_ = 0;
+  bool retired_ = false;
   size_t max_packets_;
   size_t data_room_;
   size_t headroom_;
@@ -266,6 +272,12 @@ class PacketPool {
   std::vector<void*> slabs_;
   [[no_unique_address]] ThreadOwner owner_;
 };
+
+// Owns a pool whose packets may outlive the owner.
+struct RetirePacketPool {
+  void operator()(PacketPool* pool) const { pool->Retire(); }
+};
+using PacketPoolPtr = std::unique_ptr<PacketPool, RetirePacketPool>;
 
 inline void PacketBuf::Reset() {
   PacketHead* head = std::exchange(head_, nullptr);

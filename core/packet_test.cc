@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/block.h"
+#include "core/packet_cache.h"
 #include "core/random.h"
 #include "gtest/gtest.h"
 
@@ -159,6 +160,17 @@ TEST(Packet, TrimForgetsOnlyTheSumsOfCutSegments) {
   EXPECT_EQ(packet->next_segment->flags, PacketHead::kHasVlan);
 }
 
+TEST(Packet, GrowingForgetsTheSum) {
+  PacketPool pool(1);
+  PacketBuf packet = MakePacket(pool, {1, 2});
+  packet->flags = PacketHead::kHasDataSum;
+  packet.Append(1);
+  EXPECT_EQ(packet->flags, 0);
+  packet->flags = PacketHead::kHasDataSum;
+  packet.Prepend(1);
+  EXPECT_EQ(packet->flags, 0);
+}
+
 TEST(Packet, DropFirstSegment) {
   PacketPool pool(3);
   PacketBuf packet = MakePacket(pool, {1, 2});
@@ -297,6 +309,93 @@ TEST(Packet, QueueCountsPacketsAndBytes) {
   EXPECT_EQ(moved.size(), 1u);
   moved.Clear();
   EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(Packet, QueueFrontSpliceAndTrim) {
+  PacketPool pool(4);
+  PacketQueue queue;
+  queue.PushFront(MakePacket(pool, {2, 3}));
+  queue.PushFront(MakePacket(pool, {1}));
+  PacketQueue other;
+  queue.Splice(other);
+  EXPECT_EQ(queue.size(), 2u);
+  other.PushBack(MakePacket(pool, {4}));
+  other.PushBack(MakePacket(pool, {5}));
+  queue.Splice(other);
+  EXPECT_TRUE(other.empty());
+  EXPECT_EQ(other.size() + other.bytes(), 0u);
+  EXPECT_EQ(queue.size(), 4u);
+  EXPECT_EQ(queue.bytes(), 5u);
+  other.Splice(queue);
+  EXPECT_EQ(Flat(other.PopFront()), (Bytes{1}));
+  other.TrimFrontPacket(1);
+  EXPECT_EQ(other.size(), 3u);
+  EXPECT_EQ(other.bytes(), 3u);
+  EXPECT_EQ(Flat(other.PopFront()), (Bytes{3}));
+  EXPECT_EQ(Flat(other.PopFront()), (Bytes{4}));
+  other.TrimFrontPacket(0);
+  EXPECT_EQ(Flat(other.PopFront()), (Bytes{5}));
+  EXPECT_EQ(other.back(), nullptr);
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(Packet, QueueCoalesces) {
+  PacketPool pool(3, 64, 0);
+  PacketQueue queue;
+  queue.PushBack(MakePacket(pool, {1}));
+  PacketHead* previous = queue.back();
+  previous->flags = PacketHead::kHasDataSum;
+  queue.PushBack(MakePacket(pool, {2, 3}));
+  queue.CoalesceBack(previous);
+  EXPECT_EQ(queue.size(), 1u);
+  EXPECT_EQ(queue.bytes(), 3u);
+  EXPECT_EQ(queue.back(), previous);
+  EXPECT_EQ(previous->flags, 0);
+  EXPECT_EQ(pool.in_use(), 1u);
+  // 62 bytes do not fit behind 3.
+  queue.PushBack(MakePacket(pool, Bytes(62, 9)));
+  queue.CoalesceBack(previous);
+  EXPECT_EQ(queue.size(), 2u);
+  EXPECT_EQ(queue.bytes(), 65u);
+  EXPECT_EQ(Flat(queue.PopFront()), (Bytes{1, 2, 3}));
+  EXPECT_EQ(Flat(queue.PopFront()), Bytes(62, 9));
+  EXPECT_EQ(pool.in_use(), 0u);
+}
+
+TEST(Packet, CacheHandsOutWhatItsSourceAllocates) {
+  PacketPool pool(33);
+  BlockPool blocks(1);
+  PacketCache cache(
+      [](void* source, std::span<PacketBuf> out) {
+        return static_cast<PacketPool*>(source)->AllocateBurst(out);
+      },
+      &pool);
+  {
+    std::vector<PacketBuf> taken;
+    for (int i = 0; i < 33; ++i) {
+      taken.push_back(cache.Take());
+      ASSERT_TRUE(taken.back());
+      EXPECT_EQ(taken.back().packet_size(), 0u);
+    }
+    EXPECT_FALSE(cache.Take());
+    BlockRef block = BlockRef::Adopt(blocks.Allocate());
+    uint8_t* bytes = block.get()->bytes();
+    EXPECT_FALSE(cache.TakeReference(std::move(block), bytes, 3));
+    EXPECT_EQ(blocks.in_use(), 0u);
+  }
+  {
+    BlockRef block = BlockRef::Adopt(blocks.Allocate());
+    uint8_t* bytes = block.get()->bytes();
+    const PacketBuf packet = cache.TakeReference(std::move(block), bytes, 3);
+    CheckPacket(packet);
+    EXPECT_EQ(packet.data(), bytes);
+    EXPECT_EQ(packet.packet_size(), 3u);
+  }
+  EXPECT_EQ(blocks.in_use(), 0u);
+  EXPECT_GT(pool.in_use(), 0u);
+  cache.Clear();
+  EXPECT_EQ(pool.in_use(), 0u);
+  EXPECT_FALSE(PacketCache().Take());
 }
 
 TEST(PacketDeathTest, PacketsMustNotOutliveTheirPool) {

@@ -102,7 +102,7 @@ Instant TimerWheel::NextDeadline() const {
   int seen = 0;
   for (const internal::TimerLink* link = root->next; link != root; link = link->next) {
     // Timers that were late when they were armed lie in the current tick, but before it in time.
-    if (++seen > kExactWithin && first != tick_) return BeginOf(first);
+    if (++seen > kExactWithin && first != tick_) return std::max(BeginOf(first), earliest_);
     earliest = std::min(earliest, static_cast<const TimerNode*>(link)->deadline_);
   }
   return earliest;

@@ -1,5 +1,8 @@
 #include "core/toeplitz.h"
 
+#include <array>
+
+#include "core/random.h"
 #include "gtest/gtest.h"
 
 namespace corelane {
@@ -60,6 +63,37 @@ TEST(Toeplitz, SymmetricKey) {
   const IpAddress c = *IpAddress::Parse("2001:db8::1");
   const IpAddress d = *IpAddress::Parse("2001:db8::2");
   EXPECT_EQ(toeplitz.Hash(c, 1000, d, 80), toeplitz.Hash(d, 80, c, 1000));
+}
+
+// The definition: for each input bit that is set, the 32 key bits that begin at its position.
+uint32_t NaiveHash(const Toeplitz::Key& key, std::span<const uint8_t> input) {
+  const auto key_bit = [&](size_t i) { return key[i / 8] >> (7 - i % 8) & 1; };
+  uint32_t hash = 0;
+  for (size_t i = 0; i < 8 * input.size(); ++i) {
+    if ((input[i / 8] >> (7 - i % 8) & 1) == 0) continue;
+    for (size_t k = 0; k < 32; ++k) hash ^= static_cast<uint32_t>(key_bit(i + k)) << (31 - k);
+  }
+  return hash;
+}
+
+TEST(Toeplitz, AgreesWithTheDefinition) {
+  Random random(1);
+  for (int round = 0; round < 50; ++round) {
+    Toeplitz::Key key;
+    for (uint8_t& byte : key) byte = static_cast<uint8_t>(random.Next64());
+    const Toeplitz toeplitz(key);
+    std::array<uint8_t, Toeplitz::kMaxInput> input;
+    for (uint8_t& byte : input) byte = static_cast<uint8_t>(random.Next64());
+    for (size_t n = 0; n <= input.size(); ++n) {
+      const auto part = std::span(input).first(n);
+      ASSERT_EQ(toeplitz.HashBytes(part), NaiveHash(key, part)) << n;
+    }
+  }
+}
+
+TEST(ToeplitzDeathTest, ShortKey) {
+  const std::array<uint8_t, 39> key = {};
+  EXPECT_DEATH(Toeplitz{key}, "key.size");
 }
 
 }  // namespace

@@ -118,6 +118,8 @@ class Connection {
   void Close(Instant now);
   // RST where the state asks for one (RFC 9293 §3.10.5); the connection is closed at once.
   void Abort(Instant now);
+  // Gives a half-open connection up without a word.
+  void Drop() { Finish(Error::kAborted); }
   // ICMP or the network layer cannot reach the peer at present (RFC 5461: not fatal once
   // connected).
   void OnSoftError(Error error, Instant now);

@@ -1,0 +1,153 @@
+// Network: the link and internet layers of one core, composed: frames in, transport packets up;
+// transport packets down, frames out.
+//
+//   Receive: frame -> Ethernet -> ARP | IPv4 | IPv6 -> reassembly -> TCP | UDP | ICMP
+//   Send:    TCP segment -> (segmentation) -> checksum -> IP -> neighbor -> Ethernet -> Interface
+//
+// Sans-IO like all of the stack; belongs to one core.
+
+#ifndef CORELANE_STACK_NETWORK_H_
+#define CORELANE_STACK_NETWORK_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "arp/ethernet.h"
+#include "arp/neighbor_cache.h"
+#include "core/packet.h"
+#include "ip/address_table.h"
+#include "ip/drop_reason.h"
+#include "ip/fragment.h"
+#include "ip/icmp_error.h"
+#include "ip/ingress.h"
+#include "ip/ndp.h"
+#include "ip/path_mtu.h"
+#include "ip/rate_limiter.h"
+#include "ip/reassembly.h"
+#include "ip/route_table.h"
+#include "stack/config.h"
+#include "stack/interface.h"
+#include "stack/path.h"
+
+namespace corelane::stack {
+
+// What the layers above take from the network. The packet's IP header is at data(), link padding is
+// gone.
+class TransportSink {
+ public:
+  virtual ~TransportSink() = default;
+  // False with a reason: not taken; `packet` is as it was.
+  virtual ip::DropReason OnUdp(PacketBuf& packet, const ip::IpIngress& ip, ip::DestinationKind kind,
+                               Instant now) = 0;
+  // A received ICMP error about one of our packets.
+  virtual void OnIcmpError(const ip::IcmpErrorReport& report, Instant now) = 0;
+  // A packet of ours could not be sent: its neighbor does not answer. It begins with its IP header.
+  virtual void OnUnreachable(const PacketBuf& packet, Instant now) = 0;
+};
+
+class TcpLayer;
+
+class Network {
+ public:
+  Network(const StackOptions& options, Random& random, Instant now);
+  ~Network();
+
+  void SetTransports(TcpLayer* tcp, TransportSink* sink) {
+    tcp_ = tcp;
+    sink_ = sink;
+  }
+
+  // --- configuration ---
+  // Errors name the setting, the value and what would be right.
+  absl::Status AddInterface(driver::DeviceQueue& queue, const driver::DeviceInfo& info,
+                            const InterfaceOptions& options);
+  Interface& interface(size_t index) { return *interfaces_[index]; }
+  size_t interfaces() const { return interfaces_.size(); }
+  ip::AddressTable& addresses() { return addresses_; }
+  ip::RouteTable& routes() { return routes_; }
+  arp::NeighborCache& neighbors() { return neighbors_; }
+
+  // --- the turn ---
+  void Input(Interface& interface, PacketBuf frame, Instant now);
+  void OnTimer(Instant now);
+  Instant NextDeadline() const;
+  // Frames dropped and packets refused, by reason.
+  ip::DropCounters& drops() { return drops_; }
+
+  // --- sending ---
+  // Fills path.interface, next_hop and mtu where they are out of date. False: no route.
+  bool Refresh(Path& path, Instant now);
+  // A TCP segment as PollTransmit() made it.
+  void SendTcp(Path& path, PacketBuf segment, Instant now);
+  // A transport packet, one frame's worth, complete or with l4_checksum kPartial.
+  void SendTransport(Path& path, PacketBuf packet, uint8_t protocol, Instant now);
+  // A datagram that may need fragments: complete, no checksum left to the device.
+  void SendDatagram(Path& path, PacketBuf packet, uint8_t protocol, Instant now);
+  // The peer proved that it is reachable (RFC 4861 §7.3.1).
+  void Confirm(const Path& path, Instant now) { neighbors_.Confirm(path.neighbor, now); }
+  // The address that packets to `remote` come from; empty: no route or no address.
+  std::optional<IpAddress> SourceFor(const IpAddress& remote) const;
+
+  PathTable& paths() { return paths_; }
+  PacketPool& control_pool() { return *control_pool_; }
+  // A router reported a smaller MTU on the way to `destination`; the caller has checked that the
+  // report is about a flow.
+  bool UpdatePathMtu(const IpAddress& destination, uint32_t mtu, uint32_t refused, Instant now) {
+    return path_mtu_.Update(destination, mtu, refused, now);
+  }
+  // Answers `packet` with an ICMP error where the rules and limits allow.
+  void SendIcmpError(const ip::IcmpErrorRequest& error, const ip::IpIngress& ip,
+                     const PacketBuf& packet, ip::DestinationKind kind, Instant now);
+
+ private:
+  void Drop(ip::DropReason reason) { drops_.Count(reason); }
+  void InputArp(Interface& interface, PacketBuf& packet, Instant now);
+  void InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now);
+  void InputReassembled(Interface& interface, PacketBuf packet, Instant now);
+  void Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip, ip::DestinationKind kind,
+                Instant now);
+  void AnswerBadHeader(const ip::IpIngress& ip, const PacketBuf& packet, ip::DestinationKind kind,
+                       Instant now);
+  void InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngress& ip,
+                 ip::DestinationKind kind, Instant now);
+  void InputNdp(Interface& interface, PacketBuf& packet, const ip::IpIngress& ip, Instant now);
+  void PumpNeighbors(Instant now);
+  void Solicit(const arp::NeighborOutput& output);
+  bool PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool dont_fragment);
+  // Cuts a whole IP packet into fragments of `mtu` bytes. False: out of packets, counted.
+  bool Fragment(const PacketBuf& packet, const IpAddress& from, const IpAddress& to,
+                uint8_t protocol, uint32_t mtu, PacketQueue& out);
+  void CompleteChecksum(Path& path, PacketBuf& packet, uint8_t protocol);
+  // A whole IP packet of our own making, to wherever its header says.
+  void SendIp(PacketBuf packet, const IpAddress& destination, std::optional<uint16_t> interface,
+              Instant now);
+  void SendToNeighbor(Interface& interface, const IpAddress& next_hop, arp::NeighborHandle& handle,
+                      PacketBuf packet, Instant now);
+  void SendFrame(Interface& interface, const MacAddress& to, uint16_t ether_type, PacketBuf packet);
+  uint64_t Generation() const {
+    return routes_.generation() + addresses_.generation() + path_mtu_.generation();
+  }
+
+  const StackOptions& options_;
+  TcpLayer* tcp_ = nullptr;
+  TransportSink* sink_ = nullptr;
+  PacketPoolPtr control_pool_;
+  std::vector<std::unique_ptr<Interface>> interfaces_;
+  ip::AddressTable addresses_;
+  ip::RouteTable routes_;
+  arp::NeighborCache neighbors_;
+  ip::PathMtuCache path_mtu_;
+  ip::Reassembler reassembler_;
+  ip::IdentificationSource identification_;
+  ip::TokenBucket icmp_limiter_;
+  PathTable paths_;
+  ip::DropCounters drops_;
+  bool link_group_ = false;  // the frame at hand came to a group address
+};
+
+}  // namespace corelane::stack
+
+#endif  // CORELANE_STACK_NETWORK_H_

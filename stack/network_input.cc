@@ -1,0 +1,278 @@
+// Frames that arrive: Ethernet, ARP, IP, ICMP.
+
+#include <algorithm>
+#include <utility>
+
+#include "arp/arp_packet.h"
+#include "arp/arp_responder.h"
+#include "ip/icmp_echo.h"
+#include "ip/icmpv4.h"
+#include "ip/icmpv6.h"
+#include "ip/ndp_responder.h"
+#include "ip/protocol.h"
+#include "ip/source_address.h"
+#include "stack/network.h"
+#include "stack/tcp_layer.h"
+
+namespace corelane::stack {
+namespace {
+
+using ip::DropReason;
+
+// Headers of all layers are within this; what a device scattered is pulled together up to here.
+constexpr size_t kHeadersMax = 128;
+
+// Whatever the device left in the heads is of its own or the sender's making: sums of payload are
+// ours to compute.
+void ForgetSums(PacketBuf& packet) {
+  for (PacketHead* s = packet.head(); s != nullptr; s = s->next_segment) {
+    s->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  }
+}
+
+}  // namespace
+
+void Network::Input(Interface& interface, PacketBuf packet, Instant now) {
+  ForgetSums(packet);
+  packet->interface = interface.index();
+  const auto frame = arp::EthernetView::Parse(packet.bytes());
+  if (!frame) {
+    Drop(DropReason::kFrameMalformed);
+    return;
+  }
+  const MacAddress destination = frame->destination();
+  link_group_ = destination.IsMulticast();
+  if (!(destination == interface.mac()) && !link_group_) {
+    Drop(DropReason::kFrameNotForUs);
+    return;
+  }
+  // A priority tag (VLAN 0) changes nothing (IEEE 802.1Q §6.9); other networks are not ours.
+  const bool tagged =
+      (frame->tags() == 1 && arp::EthernetView::VlanId(frame->tci(0)) != 0) || frame->tags() > 1 ||
+      ((packet->flags & PacketHead::kHasVlan) != 0 && (packet->vlan_tci & 0xfff) != 0);
+  if (tagged) {
+    Drop(DropReason::kUnknownVlan);
+    return;
+  }
+  const uint16_t type = frame->ether_type();
+  packet.TrimFront(frame->length());
+  switch (type) {
+    case arp::ether_type::kIpv4:
+      InputIp(interface, std::move(packet), true, now);
+      break;
+    case arp::ether_type::kIpv6:
+      InputIp(interface, std::move(packet), false, now);
+      break;
+    case arp::ether_type::kArp:
+      InputArp(interface, packet, now);
+      break;
+    default:
+      Drop(DropReason::kUnknownEtherType);
+  }
+}
+
+void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
+  packet.PullUp(std::min(packet.packet_size(), arp::ArpPacket::length()));
+  const auto view = arp::ArpView::Parse(packet.bytes());
+  if (!view) {
+    Drop(DropReason::kArpMalformed);
+    return;
+  }
+  const arp::ArpReaction reaction =
+      arp::OnArp(*view, interface.index(), interface.mac(),
+                 addresses_.IsUnicast(interface.index(), view->target_ip()),
+                 addresses_.IsUnicast(interface.index(), view->sender_ip()), neighbors_, now);
+  if (!reaction.for_us) Drop(DropReason::kArpNotForUs);
+  if (reaction.reply) {
+    PacketBuf reply = control_pool_->Allocate();
+    if (reply) {
+      reaction.packet.Emit(reply.Append(arp::ArpPacket::length()));
+      SendFrame(interface, reaction.packet.target_mac, arp::ether_type::kArp, std::move(reply));
+    } else {
+      Drop(DropReason::kNoBuffer);
+    }
+  }
+  PumpNeighbors(now);
+}
+
+void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now) {
+  if (packet->next_segment != nullptr && packet.size() < kHeadersMax) [[unlikely]] {
+    // The common split, headers here and payload there, needs no pulling: only a header that is cut
+    // in two does.
+    const size_t ip_header = v4 ? 20 : 40;
+    if (packet.size() < ip_header + tcp::kMaxHeaderLength) {
+      const bool tcp_header_whole =
+          packet.size() >= ip_header + tcp::kMinHeaderLength &&
+          packet.size() >= ip_header + static_cast<size_t>(packet.data()[ip_header + 12] >> 4) * 4;
+      const bool plain = v4 ? packet.data()[0] == 0x45 && packet.data()[9] == ip::protocol::kTcp
+                            : packet.data()[6] == ip::protocol::kTcp;
+      if (!(plain && tcp_header_whole)) packet.PullUp(std::min(packet.packet_size(), kHeadersMax));
+    }
+  }
+  ip::IpIngress ip;
+  const DropReason bad = v4 ? ip::ParseIpv4(packet.bytes(), packet.packet_size(),
+                                            packet->l3_checksum == ChecksumState::kGood, ip)
+                            : ip::ParseIpv6(packet.bytes(), packet.packet_size(), ip);
+  if (bad != DropReason::kNone) [[unlikely]] {
+    Drop(bad);
+    const bool answers = bad == DropReason::kIpv6BadExtension ||
+                         bad == DropReason::kIpv6UnknownOptionReport ||
+                         bad == DropReason::kIpv6RoutingHeader;
+    if (answers) AnswerBadHeader(ip, packet, addresses_.Classify(interface.index(), ip.dst), now);
+    return;
+  }
+  const ip::DestinationKind kind = addresses_.Classify(interface.index(), ip.dst);
+  if (kind == ip::DestinationKind::kNotOurs) {
+    Drop(DropReason::kIpNotForUs);
+    return;
+  }
+  if (v4 && addresses_.IsBroadcast(interface.index(), ip.src)) {
+    Drop(DropReason::kIpMartianSource);
+    return;
+  }
+  if (packet.packet_size() > ip.packet_length()) {
+    packet.TrimBack(packet.packet_size() - ip.packet_length());
+  }
+  if (ip.fragment) [[unlikely]] {
+    const DropReason drop = reassembler_.Input(packet, ip, now);
+    if (drop != DropReason::kNone) {
+      Drop(drop);
+      if (reassembler_.ReportsProblem()) AnswerBadHeader(ip, packet, kind, now);
+      return;
+    }
+    if (packet) InputReassembled(interface, std::move(packet), now);
+    return;
+  }
+  Dispatch(interface, std::move(packet), ip, kind, now);
+}
+
+void Network::InputReassembled(Interface& interface, PacketBuf packet, Instant now) {
+  packet.PullUp(std::min(packet.packet_size(), kHeadersMax));
+  const bool v4 = packet.data()[0] >> 4 == 4;
+  ip::IpIngress ip;
+  const DropReason bad = v4 ? ip::ParseIpv4(packet.bytes(), packet.packet_size(), true, ip)
+                            : ip::ParseIpv6(packet.bytes(), packet.packet_size(), ip);
+  if (bad != DropReason::kNone || ip.fragment) {
+    Drop(bad != DropReason::kNone ? bad : DropReason::kFragmentMalformed);
+    return;
+  }
+  Dispatch(interface, std::move(packet), ip, addresses_.Classify(interface.index(), ip.dst), now);
+}
+
+void Network::Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip,
+                       ip::DestinationKind kind, Instant now) {
+  const bool v4 = ip.is_v4();
+  switch (ip.protocol) {
+    case ip::protocol::kTcp:
+      // RFC 9293 §3.9.2.3, MUST-57: TCP speaks to one host only.
+      if (kind != ip::DestinationKind::kUnicast || link_group_) {
+        Drop(DropReason::kIpNotForUs);
+        return;
+      }
+      tcp_->OnPacket(std::move(packet), ip, now);
+      return;
+    case ip::protocol::kUdp: {
+      const DropReason drop = sink_->OnUdp(packet, ip, kind, now);
+      if (drop == DropReason::kNone) return;
+      Drop(drop);
+      if (drop == DropReason::kUdpNoSocket) {
+        SendIcmpError({.kind = ip::IcmpErrorKind::kPortUnreachable}, ip, packet, kind, now);
+      }
+      return;
+    }
+    default:
+      break;
+  }
+  if (ip.protocol == (v4 ? ip::protocol::kIcmp : ip::protocol::kIcmpv6)) {
+    InputIcmp(interface, std::move(packet), ip, kind, now);
+    return;
+  }
+  if (ip.protocol == ip::protocol::kNoNextHeader && !v4) return;  // RFC 8200 §4.7
+  Drop(DropReason::kIpUnknownProtocol);
+  SendIcmpError({.kind = ip::IcmpErrorKind::kProtocolUnreachable, .pointer = ip.protocol_offset},
+                ip, packet, kind, now);
+}
+
+void Network::AnswerBadHeader(const ip::IpIngress& ip, const PacketBuf& packet,
+                              ip::DestinationKind kind, Instant now) {
+  SendIcmpError({.kind = ip::IcmpErrorKind::kParameterProblem,
+                 .problem_code = ip.problem_code,
+                 .pointer = ip.problem_pointer},
+                ip, packet, kind, now);
+}
+
+void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngress& ip,
+                        ip::DestinationKind kind, Instant now) {
+  if (!ip::HasValidIcmpChecksum(packet, ip)) {
+    Drop(DropReason::kIcmpBadChecksum);
+    return;
+  }
+  const bool v4 = ip.is_v4();
+  // Errors quote at most 1280 bytes; what is longer is an echo, which is answered where it lies.
+  packet.PullUp(std::min<size_t>(packet.packet_size(), ip.header_length + size_t{128}));
+  const auto message = packet.bytes().subspan(ip.header_length);
+  if (message.empty()) {
+    Drop(DropReason::kIcmpMalformed);
+    return;
+  }
+  const uint8_t type = message[0];
+  if (!v4 && type >= ip::icmpv6_type::kRouterSolicitation && type <= ip::icmpv6_type::kRedirect) {
+    InputNdp(interface, packet, ip, now);
+    return;
+  }
+  const uint8_t request = v4 ? ip::icmpv4_type::kEchoRequest : ip::icmpv6_type::kEchoRequest;
+  if (type == request) {
+    std::optional<IpAddress> source = ip.dst;
+    if (kind != ip::DestinationKind::kUnicast) {
+      // RFC 1122 §3.2.2.6: a broadcast echo may be ignored, and amplifies when it is not. RFC 4443
+      // §4.2 answers groups.
+      if (v4) {
+        Drop(DropReason::kIcmpIgnored);
+        return;
+      }
+      source = ip::SelectSource(addresses_, interface.index(), ip.src, ip.src);
+    }
+    if (!source || !ip::MakeEchoReply(packet, ip, *source, *control_pool_)) {
+      Drop(DropReason::kNoBuffer);
+      return;
+    }
+    SendIp(std::move(packet), ip.src, interface.index(), now);
+    return;
+  }
+  ip::IcmpErrorReport report;
+  const DropReason drop =
+      v4 ? ip::ParseIcmpv4Error(message, report) : ip::ParseIcmpv6Error(message, report);
+  if (drop != DropReason::kNone) {
+    Drop(drop);
+    return;
+  }
+  sink_->OnIcmpError(report, now);
+}
+
+void Network::InputNdp(Interface& interface, PacketBuf& packet, const ip::IpIngress& ip,
+                       Instant now) {
+  if (!packet.PullUp(packet.packet_size())) {
+    Drop(DropReason::kNdpInvalid);
+    return;
+  }
+  const ip::NdpContext context{ip.src.v6(), ip.dst.v6(), ip.ttl};
+  const auto message = ip::NdpView::Parse(packet.bytes().subspan(ip.header_length), context);
+  if (!message) {
+    Drop(DropReason::kNdpInvalid);
+    return;
+  }
+  const ip::NdpReaction reaction =
+      ip::OnNdp(*message, context, interface.index(), addresses_, interface.mac(), neighbors_, now);
+  if (reaction.reply) {
+    PacketBuf reply = ip::BuildNdpPacket(*control_pool_, reaction.advertisement, reaction.source,
+                                         reaction.destination);
+    if (reply) {
+      SendIp(std::move(reply), reaction.destination, interface.index(), now);
+    } else {
+      Drop(DropReason::kNoBuffer);
+    }
+  }
+  PumpNeighbors(now);
+}
+
+}  // namespace corelane::stack

@@ -1,0 +1,281 @@
+// Packets that leave: paths, checksums, IP and Ethernet headers.
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/checksum.h"
+#include "ip/ipv4.h"
+#include "ip/ipv6.h"
+#include "ip/protocol.h"
+#include "ip/source_address.h"
+#include "stack/network.h"
+#include "stack/segmentation.h"
+#include "tcp/segment.h"
+
+namespace corelane::stack {
+namespace {
+
+using ip::DropReason;
+
+constexpr size_t kUdpChecksumOffset = 6;
+
+bool IsGroup(const IpAddress& address) {
+  return address.is_v4() ? address.v4().IsMulticast() : address.v6().IsMulticast();
+}
+
+MacAddress GroupMac(const IpAddress& group) {
+  return group.is_v4() ? arp::Ipv4MulticastMac(group.v4().value())
+                       : arp::Ipv6MulticastMac(group.v6().low());
+}
+
+// RFC 9293 §3.9.2.3 and RFC 8200 §8.1: the length's share of the pseudo-header.
+Sum16 LengthSum(size_t length, uint8_t protocol) {
+  return Sum16::OfWord(static_cast<uint16_t>(length >> 16)) +
+         Sum16::OfWord(static_cast<uint16_t>(length)) + Sum16::OfWord(protocol);
+}
+
+}  // namespace
+
+bool Network::Refresh(Path& path, Instant now) {
+  constexpr Duration kMtuCheck = std::chrono::seconds(10);  // entries of the path MTU cache expire
+  const uint64_t generation = Generation();
+  if (path.generation == generation && now - path.mtu_checked < kMtuCheck) [[likely]] {
+    return path.interface != nullptr;
+  }
+  const IpAddress& remote = path.remote();
+  const ip::InterfaceAddress* const own = addresses_.Find(path.local());
+  const ip::Route* route = routes_.Lookup(remote);
+  if (own != nullptr && (route == nullptr || route->interface != own->interface)) {
+    // Link-local destinations and hosts with several interfaces: our address decides.
+    route = routes_.LookupOn(own->interface, remote);
+  }
+  if (path.generation != generation) path.neighbor = arp::NeighborHandle();
+  path.generation = generation;
+  path.mtu_checked = now;
+  if (route == nullptr) {
+    path.interface = nullptr;
+    return false;
+  }
+  path.interface = interfaces_[route->interface].get();
+  path.next_hop = route->NextHop(remote);
+  const uint32_t link_mtu = route->mtu != 0 ? std::min<uint32_t>(route->mtu, path.interface->mtu())
+                                            : path.interface->mtu();
+  path.mtu = path_mtu_.Get(remote, link_mtu, now);
+  return true;
+}
+
+std::optional<IpAddress> Network::SourceFor(const IpAddress& remote) const {
+  const ip::Route* const route = routes_.Lookup(remote);
+  if (route == nullptr) return std::nullopt;
+  if (route->preferred_source) return route->preferred_source;
+  return ip::SelectSource(addresses_, route->interface, remote, route->NextHop(remote));
+}
+
+void Network::SendTcp(Path& path, PacketBuf segment, Instant now) {
+  if (!Refresh(path, now)) {
+    Drop(DropReason::kNoRoute);
+    return;
+  }
+  const driver::Capabilities& device = path.interface->capabilities();
+  const bool fits = device.tso && segment.packet_size() <= device.max_tso_size &&
+                    segment.segments() <= device.max_tx_segments;
+  if (segment->segment_size == 0 || fits) {
+    SendTransport(path, std::move(segment), ip::protocol::kTcp, now);
+    return;
+  }
+  Segmenter cut(std::move(segment), path.interface->cache());
+  while (PacketBuf frame = cut.Next()) {
+    SendTransport(path, std::move(frame), ip::protocol::kTcp, now);
+  }
+  if (!cut.done()) Drop(DropReason::kNoBuffer);
+}
+
+void Network::CompleteChecksum(Path& path, PacketBuf& packet, uint8_t protocol) {
+  if (packet->l4_checksum != ChecksumState::kPartial) return;
+  const size_t offset = protocol == ip::protocol::kTcp ? tcp::kChecksumOffset : kUdpChecksumOffset;
+  uint8_t* const field = packet.data() + offset;
+  const size_t length = packet.packet_size();
+  const Sum16 pseudo = path.addresses_sum + LengthSum(length, protocol);
+  if (path.interface->capabilities().tx_checksum_l4) {
+    const uint16_t raw = pseudo.raw();
+    std::memcpy(field, &raw, sizeof raw);
+    return;
+  }
+  StoreBe16(field, 0);
+  (pseudo + SumPacket(packet, 0, length)).StoreComplement(field);
+  packet->l4_checksum = ChecksumState::kGood;
+}
+
+bool Network::PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool dont_fragment) {
+  const size_t length = packet.packet_size();
+  const bool v4 = path.is_v4();
+  const size_t header = v4 ? ip::Ipv4Header::length() : ip::Ipv6Header::length();
+  if (packet.headroom() < header + arp::EthernetHeader::kMaxLength ||
+      length + header > 65535 + 40) {
+    return false;
+  }
+  if (v4) {
+    ip::Ipv4Header ip{.src = path.local().v4(), .dst = path.remote().v4(), .protocol = protocol};
+    ip.ttl = ip::kDefaultTtl;
+    ip.total_length = static_cast<uint16_t>(length + header);
+    // RFC 6864 §4.1: an atomic datagram's identification says nothing.
+    ip.dont_fragment = dont_fragment;
+    ip.Emit(packet.Prepend(header));
+  } else {
+    ip::Ipv6Header ip{.src = path.local().v6(), .dst = path.remote().v6(), .next_header = protocol};
+    ip.hop_limit = ip::kDefaultTtl;
+    ip.payload_length = static_cast<uint16_t>(length);
+    ip.Emit(packet.Prepend(header));
+  }
+  packet->l3_checksum = ChecksumState::kGood;
+  packet->l4_protocol = protocol;
+  packet->l4_offset = static_cast<uint16_t>(header);
+  return true;
+}
+
+void Network::SendTransport(Path& path, PacketBuf packet, uint8_t protocol, Instant now) {
+  if (!Refresh(path, now)) {
+    Drop(DropReason::kNoRoute);
+    return;
+  }
+  CompleteChecksum(path, packet, protocol);
+  if (!PrependIp(path, packet, protocol, true)) {
+    Drop(DropReason::kPacketTooBig);
+    return;
+  }
+  SendToNeighbor(*path.interface, path.next_hop, path.neighbor, std::move(packet), now);
+}
+
+void Network::SendDatagram(Path& path, PacketBuf packet, uint8_t protocol, Instant now) {
+  if (!Refresh(path, now)) {
+    Drop(DropReason::kNoRoute);
+    return;
+  }
+  if (!PrependIp(path, packet, protocol, false)) {
+    Drop(DropReason::kPacketTooBig);
+    return;
+  }
+  if (packet.packet_size() <= path.mtu) {
+    SendToNeighbor(*path.interface, path.next_hop, path.neighbor, std::move(packet), now);
+    return;
+  }
+  PacketQueue fragments;
+  if (!Fragment(packet, path.local(), path.remote(), protocol, path.mtu, fragments)) return;
+  while (PacketBuf fragment = fragments.PopFront()) {
+    SendToNeighbor(*path.interface, path.next_hop, path.neighbor, std::move(fragment), now);
+  }
+}
+
+bool Network::Fragment(const PacketBuf& packet, const IpAddress& from, const IpAddress& to,
+                       uint8_t protocol, uint32_t mtu, PacketQueue& out) {
+  const uint32_t id = identification_.Next(from, to, protocol);
+  const bool done =
+      to.is_v4()
+          ? ip::FragmentIpv4(packet, mtu, static_cast<uint16_t>(id), *control_pool_, out)
+          : ip::FragmentIpv6(packet, std::max(mtu, ip::kIpv6MinimumMtu), id, *control_pool_, out);
+  if (!done) Drop(DropReason::kNoBuffer);
+  return done;
+}
+
+void Network::SendIcmpError(const ip::IcmpErrorRequest& error, const ip::IpIngress& ip,
+                            const PacketBuf& packet, ip::DestinationKind kind, Instant now) {
+  if (!ip::MaySendIcmpError(error, ip, packet, kind, link_group_)) return;
+  if (!icmp_limiter_.Allow(now)) {
+    Drop(DropReason::kIcmpRateLimited);
+    return;
+  }
+  IpAddress source = ip.dst;
+  if (kind != ip::DestinationKind::kUnicast) {
+    const auto selected = SourceFor(ip.src);
+    if (!selected) return;
+    source = *selected;
+  }
+  PacketBuf reply = ip::BuildIcmpError(*control_pool_, error, ip, packet, source);
+  if (!reply) {
+    Drop(DropReason::kNoBuffer);
+    return;
+  }
+  SendIp(std::move(reply), ip.src, std::nullopt, now);
+}
+
+void Network::SendIp(PacketBuf packet, const IpAddress& destination,
+                     std::optional<uint16_t> interface, Instant now) {
+  const ip::Route* route = routes_.Lookup(destination);
+  if (interface && (route == nullptr || route->interface != *interface)) {
+    route = routes_.LookupOn(*interface, destination);
+  }
+  if (IsGroup(destination) && interface) {
+    const bool v4 = destination.is_v4();
+    SendFrame(*interfaces_[*interface], GroupMac(destination),
+              v4 ? arp::ether_type::kIpv4 : arp::ether_type::kIpv6, std::move(packet));
+    return;
+  }
+  if (route == nullptr) {
+    Drop(DropReason::kNoRoute);
+    return;
+  }
+  Interface& out = *interfaces_[route->interface];
+  if (packet.packet_size() > out.mtu()) {
+    // A long echo came in fragments and leaves in fragments.
+    PacketQueue fragments;
+    if (!Fragment(packet, IpAddress(), destination, ip::protocol::kIcmp, out.mtu(), fragments))
+      return;
+    while (PacketBuf fragment = fragments.PopFront()) {
+      arp::NeighborHandle handle;
+      SendToNeighbor(out, route->NextHop(destination), handle, std::move(fragment), now);
+    }
+    return;
+  }
+  arp::NeighborHandle handle;
+  SendToNeighbor(out, route->NextHop(destination), handle, std::move(packet), now);
+}
+
+void Network::SendToNeighbor(Interface& interface, const IpAddress& next_hop,
+                             arp::NeighborHandle& handle, PacketBuf packet, Instant now) {
+  const bool v4 = next_hop.is_v4();
+  const uint16_t type = v4 ? arp::ether_type::kIpv4 : arp::ether_type::kIpv6;
+  const MacAddress* mac = neighbors_.Find(handle, now);
+  if (mac == nullptr) [[unlikely]] {
+    if (IsGroup(next_hop)) {
+      SendFrame(interface, GroupMac(next_hop), type, std::move(packet));
+      return;
+    }
+    if (v4 && addresses_.IsBroadcast(interface.index(), next_hop)) {
+      SendFrame(interface, MacAddress::kBroadcast, type, std::move(packet));
+      return;
+    }
+    mac = neighbors_.Lookup(interface.index(), next_hop, now, handle);
+    if (mac == nullptr) {
+      if (handle.entry == nullptr) {
+        Drop(DropReason::kNeighborQueueFull);
+        return;
+      }
+      neighbors_.Hold(handle, std::move(packet), now);
+      PumpNeighbors(now);
+      return;
+    }
+    PumpNeighbors(now);  // the use of a stale entry begins its probing
+    mac = neighbors_.Lookup(interface.index(), next_hop, now, handle);
+    if (mac == nullptr) return;
+  }
+  SendFrame(interface, *mac, type, std::move(packet));
+}
+
+void Network::SendFrame(Interface& interface, const MacAddress& to, uint16_t ether_type,
+                        PacketBuf packet) {
+  constexpr size_t kHeader = arp::EthernetView::kUntaggedLength;
+  if (packet.headroom() < kHeader) {
+    Drop(DropReason::kNoBuffer);
+    return;
+  }
+  uint8_t* const p = packet.Prepend(kHeader);
+  to.CopyTo(p);
+  interface.mac().CopyTo(p + 6);
+  StoreBe16(p + 12, ether_type);
+  packet->l3_offset = kHeader;
+  packet->l4_offset = static_cast<uint16_t>(packet->l4_offset + kHeader);
+  if (!interface.Enqueue(std::move(packet))) Drop(DropReason::kDeviceFull);
+}
+
+}  // namespace corelane::stack

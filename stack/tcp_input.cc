@@ -1,0 +1,317 @@
+// TCP packets that arrive: checksum, demultiplexing, merging, listeners, TIME-WAIT, resets.
+
+#include <algorithm>
+#include <utility>
+
+#include "core/checksum.h"
+#include "ip/protocol.h"
+#include "stack/tcp_layer.h"
+
+namespace corelane::stack {
+namespace {
+
+using ip::DropReason;
+
+}  // namespace
+
+void TcpLayer::OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now) {
+  const auto header = tcp::HeaderView::Parse(
+      packet.bytes().subspan(std::min<size_t>(ip.header_length, packet.size())));
+  if (!header || header->header_length() > ip.payload_length) {
+    network_.drops().Count(DropReason::kTcpMalformed);
+    return;
+  }
+  if (packet->l4_checksum == ChecksumState::kBad) {
+    network_.drops().Count(DropReason::kTcpBadChecksum);
+    return;
+  }
+  if (packet->l4_checksum == ChecksumState::kNone) {
+    // RFC 9293 §3.1, MUST-3.
+    const Sum16 sum = PseudoHeaderSum(ip.src, ip.dst, ip::protocol::kTcp, ip.payload_length) +
+                      SumPacket(packet, ip.header_length, ip.payload_length);
+    if (!sum.IsValid()) {
+      network_.drops().Count(DropReason::kTcpBadChecksum);
+      return;
+    }
+  }
+  tcp::Segment segment;
+  const auto payload_length = static_cast<uint32_t>(ip.payload_length - header->header_length());
+  if (!tcp::ParseSegment(*header, payload_length, segment)) {
+    network_.drops().Count(DropReason::kTcpBadOption);
+    return;
+  }
+  segment.ecn = ip.ecn;
+  segment.frames = std::max<uint16_t>(packet->segment_count, 1);
+  const tcp::FourTuple tuple{ip.dst, ip.src, header->destination_port(), header->source_port()};
+  const uint32_t hash = table_.Hash(tuple);
+  TcpSocket* const socket = table_.Find(tuple, hash);
+  if (payload_length == 0) {
+    packet.Reset();
+  } else {
+    const size_t headers = ip.header_length + header->header_length();
+    if (headers == packet.size() && packet->next_segment != nullptr) {
+      packet = packet.DropFirstSegment();
+    } else {
+      packet.TrimFront(headers);
+    }
+  }
+  if (socket == nullptr) [[unlikely]] {
+    OnUnknown(tuple, segment, hash, now);
+    return;
+  }
+  OnSocketSegment(*socket, segment, std::move(packet), now);
+}
+
+// --- merging (software GRO) ---
+
+void TcpLayer::OnSocketSegment(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload,
+                               Instant now) {
+  if (TryMerge(socket, segment, payload, now)) return;
+  Deliver(socket, segment, std::move(payload), now);
+}
+
+// True: taken. Only plain data with identical options merges, so that nothing which needs an
+// acknowledgement of its own or tells something new is ever lost in a run.
+bool TcpLayer::TryMerge(TcpSocket& socket, const tcp::Segment& s, PacketBuf& payload, Instant now) {
+  Held* held = nullptr;
+  for (size_t i = 0; i < held_count_; ++i) {
+    if (held_[i].socket == &socket) held = &held_[i];
+  }
+  const bool plain =
+      s.payload_length > 0 && (s.flags & ~tcp::kPsh) == tcp::kAck && s.sack_count == 0;
+  if (held != nullptr) {
+    tcp::Segment& h = held->segment;
+    const bool continues = plain && s.seq == h.end() && s.ack == h.ack && s.window == h.window &&
+                           s.ecn == h.ecn && s.has_timestamps == h.has_timestamps &&
+                           (!s.has_timestamps || (s.timestamps.value == h.timestamps.value &&
+                                                  s.timestamps.echo == h.timestamps.echo)) &&
+                           h.payload_length + s.payload_length <= 0xffff;
+    if (continues) {
+      h.payload_length += s.payload_length;
+      h.frames = static_cast<uint16_t>(h.frames + s.frames);
+      h.flags |= s.flags;
+      PacketHead* const tail = payload.head();
+      held->payload.head()->packet_length += tail->packet_length;
+      held->tail->next_segment = payload.Release();
+      PacketHead* last = tail;
+      while (last->next_segment != nullptr) last = last->next_segment;
+      held->tail = last;
+      return true;
+    }
+    DeliverHeld(*held, now);
+    *held = std::move(held_[--held_count_]);
+  }
+  if (!plain) return false;
+  if (held_count_ == kMaxHeld) FlushMerged(now);
+  Held& fresh = held_[held_count_++];
+  fresh.socket = &socket;
+  fresh.segment = s;
+  PacketHead* last = payload.head();
+  while (last->next_segment != nullptr) last = last->next_segment;
+  fresh.tail = last;
+  fresh.payload = std::move(payload);
+  return true;
+}
+
+void TcpLayer::DeliverHeld(Held& held, Instant now) {
+  Deliver(*held.socket, held.segment, std::move(held.payload), now);
+}
+
+void TcpLayer::FlushMerged(Instant now) {
+  for (size_t i = 0; i < held_count_; ++i) DeliverHeld(held_[i], now);
+  held_count_ = 0;
+}
+
+void TcpLayer::Deliver(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload,
+                       Instant now) {
+  tcp::Connection& c = socket.connection_;
+  if (c.AckIsUrgent()) EmitUrgentAck(socket, now);
+  const tcp::SeqNum before = c.snd_una();
+  c.OnSegment(segment, std::move(payload), now);
+  if (c.snd_una() > before) network_.Confirm(*socket.path_, now);
+  AfterInput(socket);
+}
+
+// An acknowledgement that must not merge with that of the next segment goes out before it is looked
+// at.
+void TcpLayer::EmitUrgentAck(TcpSocket& socket, Instant now) {
+  if (!network_.Refresh(*socket.path_, now)) return;
+  Interface& interface = *socket.path_->interface;
+  if (interface.room() == 0) interface.Flush(now);
+  if (interface.room() == 0) return;  // it merges after all: the device is the bottleneck
+  PacketBuf segment =
+      socket.connection_.PollTransmit(interface.cache(), socket.connection_.mss(), now);
+  if (segment) network_.SendTcp(*socket.path_, std::move(segment), now);
+}
+
+// --- no connection yet or any more ---
+
+void TcpLayer::OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& s, uint32_t hash,
+                         Instant now) {
+  counters_.segments_in.Increment(1);
+  std::optional<tcp::SeqNum> reopen;
+  if (time_wait_.size() > 0 && OnTimeWaitSegment(tuple, s, reopen, now)) return;
+  if (s.rst()) {
+    network_.drops().Count(DropReason::kTcpClosed);
+    return;
+  }
+  TcpListener* const listener = FindListener(tuple.local, tuple.local_port);
+  if (listener == nullptr || s.has_ack() || !s.syn()) {
+    // RFC 9293 §3.10.7.1 and §3.10.7.2
+    network_.drops().Count(listener == nullptr ? DropReason::kTcpNoListener
+                                               : DropReason::kTcpClosed);
+    if (listener == nullptr || s.has_ack()) SendReset(tuple, s, now);
+    return;
+  }
+  if (s.fin()) {
+    network_.drops().Count(DropReason::kTcpBadFlags);
+    return;
+  }
+  OnSyn(*listener, tuple, s, hash, reopen, now);
+}
+
+// True: the segment was for a connection in TIME-WAIT. Not so when its SYN may open the tuple anew:
+// `reopen` then holds the sequence number that the new connection must begin beyond.
+bool TcpLayer::OnTimeWaitSegment(const tcp::FourTuple& tuple, const tcp::Segment& s,
+                                 std::optional<tcp::SeqNum>& reopen, Instant now) {
+  tcp::TimeWait* const record = time_wait_.Find(tuple, time_wait_.Hash(tuple));
+  if (record == nullptr) return false;
+  switch (time_wait_.OnSegment(*record, s, now)) {
+    case tcp::TimeWaitTable::Verdict::kDrop:
+      network_.drops().Count(DropReason::kTcpTimeWait);
+      return true;
+    case tcp::TimeWaitTable::Verdict::kReopen:
+      if (FindListener(tuple.local, tuple.local_port) != nullptr) {
+        reopen = record->snd_nxt;
+        time_wait_.Remove(*record);
+        return false;
+      }
+      [[fallthrough]];
+    case tcp::TimeWaitTable::Verdict::kAck: {
+      tcp::OutgoingOptions options;
+      if (record->uses_timestamps) {
+        options.has_timestamps = true;
+        const auto clock = static_cast<uint32_t>(ToMilliseconds(now.time_since_epoch()));
+        options.timestamps = {clock + record->ts_offset, record->ts_recent};
+      }
+      SendBare(tuple,
+               {tuple.local_port, tuple.remote_port, record->snd_nxt, record->rcv_nxt, tcp::kAck,
+                record->window},
+               options, now);
+      return true;
+    }
+  }
+  return true;
+}
+
+void TcpLayer::OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& s,
+                     uint32_t hash, std::optional<tcp::SeqNum> reopen, Instant now) {
+  if (listener.accepted_count_ >= listener.backlog_) {
+    counters_.backlog_drops.Increment(1);
+    network_.drops().Count(DropReason::kTcpListenOverflow);
+    return;
+  }
+  if (listener.embryonic_count_ >= listener.backlog_) {
+    // A flood pushes the oldest attempt out; an honest peer repeats its SYN.
+    TcpSocket* const oldest = listener.embryonic_.PopFront();
+    --listener.embryonic_count_;
+    oldest->listener_ = nullptr;
+    oldest->embryonic_ = false;
+    oldest->released_ = true;
+    oldest->connection_.Drop();
+    counters_.backlog_drops.Increment(1);
+    Touch(*oldest);
+  }
+  Path* const path = network_.paths().Acquire(tuple.local, tuple.remote);
+  if (path == nullptr || !network_.Refresh(*path, now)) {
+    if (path != nullptr) network_.paths().Release(path);
+    network_.drops().Count(path == nullptr ? DropReason::kTcpMemory : DropReason::kNoRoute);
+    return;
+  }
+  TcpSocket* const socket = NewSocket(tuple, listener.options_, path);
+  if (socket == nullptr) {
+    network_.paths().Release(path);
+    network_.drops().Count(DropReason::kTcpMemory);
+    return;
+  }
+  table_.Insert(socket, hash);
+  socket->in_table_ = true;
+  socket->listener_ = &listener;
+  socket->embryonic_ = true;
+  listener.embryonic_.PushBack(*socket);
+  ++listener.embryonic_count_;
+  tcp::SeqNum iss = secrets_.Iss(tuple, now);
+  if (reopen) iss = tcp::TimeWaitTable::ReopenIss(iss, *reopen);
+  socket->connection_.OpenPassive(s, iss, secrets_.TimestampOffset(tuple), now);
+  Touch(*socket);
+}
+
+// RFC 9293 §3.5.2, §3.10.7.1: a reset that the sender of `s` will accept.
+void TcpLayer::SendReset(const tcp::FourTuple& tuple, const tcp::Segment& s, Instant now) {
+  if (s.rst() || !reset_limiter_.Allow(now)) return;
+  tcp::OutgoingHeader header;
+  header.source_port = tuple.local_port;
+  header.destination_port = tuple.remote_port;
+  if (s.has_ack()) {
+    header.seq = s.ack;
+    header.flags = tcp::kRst;
+  } else {
+    header.ack = s.end();
+    header.flags = tcp::kRst | tcp::kAck;
+  }
+  counters_.resets_out.Increment(1);
+  SendBare(tuple, header, tcp::OutgoingOptions(), now);
+}
+
+void TcpLayer::SendBare(const tcp::FourTuple& tuple, const tcp::OutgoingHeader& header,
+                        const tcp::OutgoingOptions& options, Instant now) {
+  Path* const path = network_.paths().Acquire(tuple.local, tuple.remote);
+  if (path == nullptr) return;
+  if (network_.Refresh(*path, now)) {
+    PacketBuf packet = path->interface->cache().Take();
+    if (packet) {
+      tcp::EmitHeader(header, options, packet.Append(tcp::kMinHeaderLength + options.length()));
+      packet->l4_checksum = ChecksumState::kPartial;
+      counters_.segments_out.Increment(1);
+      network_.SendTcp(*path, std::move(packet), now);
+    }
+  }
+  network_.paths().Release(path);
+}
+
+// --- errors from below ---
+
+void TcpLayer::OnIcmpError(const ip::IcmpErrorReport& report, Instant now) {
+  now_ = now;
+  const tcp::FourTuple tuple{report.src, report.dst, report.src_port, report.dst_port};
+  TcpSocket* const socket = table_.Find(tuple, table_.Hash(tuple));
+  // RFC 5927 §4.1: only an error about something in flight is believed.
+  if (socket == nullptr || !report.has_sequence) {
+    network_.drops().Count(DropReason::kIcmpNotForUs);
+    return;
+  }
+  tcp::Connection& c = socket->connection_;
+  const tcp::SeqNum quoted(report.tcp_sequence);
+  if (quoted < c.snd_una() || quoted >= Max(c.snd_nxt(), c.snd_una() + 1)) {
+    network_.drops().Count(DropReason::kIcmpNotForUs);
+    return;
+  }
+  if (report.kind == ip::IcmpErrorKind::kPacketTooBig) {
+    network_.UpdatePathMtu(report.dst, report.mtu, report.quoted_length, now);
+  } else {
+    const bool refused = report.kind == ip::IcmpErrorKind::kPortUnreachable ||
+                         report.kind == ip::IcmpErrorKind::kProtocolUnreachable;
+    c.OnSoftError(refused ? tcp::Error::kRefused : tcp::Error::kUnreachable, now);
+  }
+  AfterInput(*socket);
+}
+
+void TcpLayer::OnUnreachable(const tcp::FourTuple& tuple, Instant now) {
+  now_ = now;
+  if (TcpSocket* const socket = table_.Find(tuple, table_.Hash(tuple))) {
+    socket->connection_.OnSoftError(tcp::Error::kUnreachable, now);
+    AfterInput(*socket);
+  }
+}
+
+}  // namespace corelane::stack

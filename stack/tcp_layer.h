@@ -1,0 +1,164 @@
+// TcpLayer: all TCP of one core: demultiplexing, listeners, TIME-WAIT, timers, and who sends next.
+
+#ifndef CORELANE_STACK_TCP_LAYER_H_
+#define CORELANE_STACK_TCP_LAYER_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/object_pool.h"
+#include "core/random.h"
+#include "core/timer_wheel.h"
+#include "ip/rate_limiter.h"
+#include "stack/config.h"
+#include "stack/network.h"
+#include "stack/tcp_socket.h"
+#include "tcp/initial_sequence.h"
+#include "tcp/resources.h"
+#include "tcp/time_wait.h"
+
+namespace corelane::stack {
+
+enum class TcpSetupError : uint8_t {
+  kNone,
+  kNoRoute,       // no route or no source address
+  kAddressInUse,  // the local endpoint is taken
+  kNoPort,        // every ephemeral port to this endpoint is taken
+  kNotLocal,      // the local address is not ours
+  kInvalid,       // port 0 or a group address
+  kOutOfSockets,
+};
+const char* ToString(TcpSetupError error);
+
+struct TcpConnectOptions {
+  TcpConnectOptions() {}
+
+  std::optional<IpAddress> local_address;
+  uint16_t local_port = 0;  // 0: an ephemeral one
+  std::optional<tcp::Options> tcp;
+};
+
+class TcpLayer {
+ public:
+  TcpLayer(const StackOptions& options, Network& network, Random& random, Instant now);
+  ~TcpLayer();
+
+  // --- application ---
+  // Starts a connection. Null: error says why.
+  TcpSocket* Connect(const Endpoint& remote, const TcpConnectOptions& options,
+                     TcpSetupError& error);
+  // port 0: an ephemeral one. Null: error says why.
+  TcpListener* Listen(const Endpoint& local, size_t backlog, TcpSetupError& error,
+                      const tcp::Options* options = nullptr);
+  // Sockets with events and listeners with connections since they were last returned; null: no
+  // (more) such.
+  TcpSocket* NextReady() { return ready_.PopFront(); }
+  TcpListener* NextReadyListener() { return ready_listeners_.PopFront(); }
+
+  // --- the turn ---
+  // A TCP packet for one of our addresses, IP header at data().
+  void OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now);
+  // Delivers what was held back to be merged with more of the same burst.
+  void FlushMerged(Instant now);
+  void OnTimer(Instant now);
+  // Lets each socket of the dirty list send once, until the interfaces are full. True: some socket
+  // still owes output.
+  bool Transmit(Instant now);
+  Instant NextDeadline() const;
+  bool HasDirty() const { return !dirty_.empty(); }
+  bool HasReady() const { return !ready_.empty() || !ready_listeners_.empty(); }
+
+  void OnIcmpError(const ip::IcmpErrorReport& report, Instant now);
+  void OnUnreachable(const tcp::FourTuple& tuple, Instant now);
+
+  // --- looking at it ---
+  tcp::Counters& counters() { return counters_; }
+  size_t sockets() const { return table_.size(); }
+  size_t time_wait() const { return time_wait_.size(); }
+  size_t orphans() const { return orphan_count_; }
+  size_t blocks_in_use() const { return blocks_->in_use(); }
+  template <class F>
+  void ForEachSocket(F&& visit) const {
+    table_.ForEach([&](const TcpSocket& s) { visit(s); });
+  }
+  Instant now() const { return now_; }
+  void set_now(Instant now) { now_ = now; }
+
+ private:
+  friend class TcpSocket;
+  friend class TcpListener;
+
+  // A run of in-order segments of one connection within a burst (GRO).
+  struct Held {
+    TcpSocket* socket = nullptr;
+    tcp::Segment segment;
+    PacketBuf payload;
+    PacketHead* tail = nullptr;
+  };
+  static constexpr size_t kMaxHeld = 4;
+
+  void OnSocketSegment(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload,
+                       Instant now);
+  bool TryMerge(TcpSocket& socket, const tcp::Segment& segment, PacketBuf& payload, Instant now);
+  void Deliver(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload, Instant now);
+  void DeliverHeld(Held& held, Instant now);
+  void OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& segment, uint32_t hash,
+                 Instant now);
+  bool OnTimeWaitSegment(const tcp::FourTuple& tuple, const tcp::Segment& segment,
+                         std::optional<tcp::SeqNum>& reopen, Instant now);
+  void OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& segment,
+             uint32_t hash, std::optional<tcp::SeqNum> reopen, Instant now);
+  void SendReset(const tcp::FourTuple& tuple, const tcp::Segment& segment, Instant now);
+  void SendBare(const tcp::FourTuple& tuple, const tcp::OutgoingHeader& header,
+                const tcp::OutgoingOptions& options, Instant now);
+
+  TcpListener* FindListener(const IpAddress& address, uint16_t port) const;
+  uint16_t PickPort(const IpAddress& local, const Endpoint& remote);
+  TcpSocket* NewSocket(const tcp::FourTuple& tuple, const tcp::Options& options, Path* path);
+  void Touch(TcpSocket& socket);  // after any input: dirty, ready, states
+  void AfterInput(TcpSocket& socket);
+  void OnEmbryonicProgress(TcpSocket& socket);
+  void Settle(TcpSocket& socket);  // end of its turn: timer, TIME-WAIT, freeing
+  bool TransmitSocket(TcpSocket& socket, Instant now);
+  void EmitUrgentAck(TcpSocket& socket, Instant now);
+  void RemoveFromTable(TcpSocket& socket);
+  void EnterTimeWait(TcpSocket& socket);
+  void Free(TcpSocket& socket);
+  void Release(TcpSocket& socket);
+  void ReleaseListener(TcpListener& listener);
+  void LimitOrphans();
+
+  const StackOptions& options_;
+  Network& network_;
+  Instant now_;
+  tcp::SequenceSecrets secrets_;
+  uint32_t port_counter_ = 0;
+  ip::TokenBucket reset_limiter_;
+
+  BlockPoolPtr blocks_;
+  ObjectPool<tcp::SendChunk> chunks_;
+  ObjectPool<tcp::ReassemblyQueue> reassembly_;
+  ObjectPool<tcp::Scoreboard> scoreboards_;
+  tcp::Counters counters_;
+  tcp::Resources resources_;
+
+  ObjectPool<TcpSocket> sockets_;
+  tcp::FlowTable<TcpSocket> table_;
+  tcp::TimeWaitTable time_wait_;
+  std::vector<std::unique_ptr<TcpListener>> listeners_;
+  TimerWheel timers_;
+  IntrusiveList<TcpSocket, &TcpSocket::all_> all_;
+  IntrusiveList<TcpSocket, &TcpSocket::dirty_> dirty_;
+  IntrusiveList<TcpSocket, &TcpSocket::ready_> ready_;
+  IntrusiveList<TcpListener, &TcpListener::ready_> ready_listeners_;
+  IntrusiveList<TcpSocket, &TcpSocket::waiting_> orphans_;
+  size_t orphan_count_ = 0;
+  std::array<Held, kMaxHeld> held_;
+  size_t held_count_ = 0;
+};
+
+}  // namespace corelane::stack
+
+#endif  // CORELANE_STACK_TCP_LAYER_H_
