@@ -46,6 +46,7 @@ class RttEstimator {
     const Duration base =
         has_sample_ ? std::max(srtt_ + std::max<Duration>(kGranularity, 4 * rttvar_), kMinRto)
                     : initial_;
+    if (base >= kMaxRto) return kMaxRto;
     return std::min<Duration>(base * (int64_t{1} << backoff_), kMaxRto);
   }
   bool has_sample() const { return has_sample_; }
