@@ -75,7 +75,7 @@ struct Neighbor {
   uint32_t index = 0;
   uint32_t next_in_bucket = 0;
 
-  ListNode order;   // in the list of its class: incomplete, evictable or free
+  ListNode order;   // in the list of its class; static entries are in none
   ListNode output;  // in the list of entries with something to poll
   NeighborTimer timer;
   PacketQueue pending;
@@ -261,7 +261,7 @@ class NeighborCache {
   OrderList incomplete_;  // oldest first
   OrderList reachable_;   // first to run out first, or nearly
   OrderList stale_;       // least recently used first; failed ones in front
-  OrderList fixed_;       // delay, probe, static: not to be evicted
+  OrderList unsure_;      // delay and probe, oldest first
   OutputList outputs_;
   NeighborStats stats_;
 };

@@ -57,6 +57,20 @@ Frame FrameOf(const PacketBuf& packet) {
   return frame;
 }
 
+std::vector<std::string> Summary(const std::vector<Frame>& frames) {
+  std::vector<std::string> summary;
+  for (const Frame& frame : frames) {
+    uint32_t number = 0;
+    for (size_t i = 14; i < std::min<size_t>(frame.size(), 18); ++i)
+      number = number << 8 | frame[i];
+    uint32_t hash = 2166136261u;
+    for (const uint8_t byte : frame) hash = (hash ^ byte) * 16777619u;
+    summary.push_back(std::to_string(number) + ":" + std::to_string(frame.size()) + ":" +
+                      std::to_string(hash));
+  }
+  return summary;
+}
+
 bool PeerDeviceFixture::PeerSend(const Frame& frame) {
   DeviceQueue& queue = peer_->queue(0);
   std::array<PacketBuf, 1> burst;
@@ -107,10 +121,14 @@ std::vector<Frame> DeviceConformance::ReceiveAll() {
 
 std::vector<Frame> DeviceConformance::PeerReceiveAll() {
   std::vector<Frame> frames;
-  while (std::optional<Frame> frame = fixture_->PeerReceive()) {
-    if (IsOurs(*frame)) frames.push_back(*std::move(frame));
+  while (true) {
+    size_t got = 0;
+    for (; std::optional<Frame> frame = fixture_->PeerReceive(); ++got) {
+      if (IsOurs(*frame)) frames.push_back(*std::move(frame));
+    }
+    if (got == 0 || queue().NextEvent() == kNever) return frames;
+    queue().ReceiveBurst(fixture_->now(), {});
   }
-  return frames;
 }
 
 void DeviceConformance::PeerSendAll(const std::vector<Frame>& frames) {
@@ -170,7 +188,7 @@ TEST_P(DeviceConformance, TransmitsInOrderAndWhole) {
     for (const PacketBuf& packet : burst) EXPECT_FALSE(packet);
     for (Frame& frame : PeerReceiveAll()) received.push_back(std::move(frame));
   }
-  EXPECT_EQ(received, frames);
+  EXPECT_EQ(Summary(received), Summary(frames));
   EXPECT_EQ(queue().stats().tx_packets, frames.size());
   EXPECT_EQ(queue().stats().tx_bytes, Bytes(frames));
   EXPECT_EQ(queue().stats().tx_dropped, 0u);
@@ -181,7 +199,7 @@ TEST_P(DeviceConformance, ReceivesInOrderAndWhole) {
   Make({.depth = 256});
   const std::vector<Frame> frames = MakeFrames(200);
   PeerSendAll(frames);
-  EXPECT_EQ(ReceiveAll(), frames);
+  EXPECT_EQ(Summary(ReceiveAll()), Summary(frames));
   // The kernel behind a device may add frames of its own.
   EXPECT_GE(queue().stats().rx_packets, frames.size());
   EXPECT_GE(queue().stats().rx_bytes, Bytes(frames));
@@ -245,7 +263,7 @@ TEST_P(DeviceConformance, TakesAPrefixWhenFull) {
   EXPECT_EQ(queue().TransmitBurst(fixture_->now(), rest), rest.size());
   taken.insert(taken.end(), burst_frames.begin() + static_cast<ptrdiff_t>(n), burst_frames.end());
   for (Frame& frame : PeerReceiveAll()) received.push_back(std::move(frame));
-  EXPECT_EQ(received, taken);
+  EXPECT_EQ(Summary(received), Summary(taken));
 }
 
 TEST_P(DeviceConformance, TooLongIsConsumedAndCounted) {
@@ -257,7 +275,7 @@ TEST_P(DeviceConformance, TooLongIsConsumedAndCounted) {
   burst.push_back(Packet(MakeFrame(3, 60)));
   EXPECT_EQ(queue().TransmitBurst(fixture_->now(), burst), 4u);
   for (const PacketBuf& packet : burst) EXPECT_FALSE(packet);
-  EXPECT_EQ(PeerReceiveAll(), (std::vector<Frame>{MakeFrame(0, 1514), MakeFrame(3, 60)}));
+  EXPECT_EQ(Summary(PeerReceiveAll()), Summary({MakeFrame(0, 1514), MakeFrame(3, 60)}));
   EXPECT_EQ(queue().stats().tx_packets, 2u);
   EXPECT_EQ(queue().stats().tx_dropped, 2u);
 }
@@ -281,7 +299,7 @@ TEST_P(DeviceConformance, TooShortIsConsumedAndCounted) {
   EXPECT_FALSE(burst[0]);
   EXPECT_EQ(queue().stats().tx_dropped, 1u);
   Send(MakeFrame(1, 60));
-  EXPECT_EQ(PeerReceiveAll(), (std::vector<Frame>{MakeFrame(1, 60)}));
+  EXPECT_EQ(Summary(PeerReceiveAll()), Summary({MakeFrame(1, 60)}));
 }
 
 TEST_P(DeviceConformance, GathersAsManySegmentsAsItSaysAndNoMore) {
@@ -301,7 +319,7 @@ TEST_P(DeviceConformance, GathersAsManySegmentsAsItSaysAndNoMore) {
   burst.push_back(scattered(frame, most + 1));
   burst.push_back(Packet(MakeFrame(6, 60)));
   EXPECT_EQ(queue().TransmitBurst(fixture_->now(), burst), 3u);
-  EXPECT_EQ(PeerReceiveAll(), (std::vector<Frame>{frame, MakeFrame(6, 60)}));
+  EXPECT_EQ(Summary(PeerReceiveAll()), Summary({frame, MakeFrame(6, 60)}));
   EXPECT_EQ(queue().stats().tx_dropped, 1u);
 }
 
@@ -318,7 +336,7 @@ TEST_P(DeviceConformance, SendsPayloadByReference) {
     std::array<PacketBuf, 1> burst{std::move(packet)};
     ASSERT_EQ(queue().TransmitBurst(fixture_->now(), burst), 1u);
   }
-  EXPECT_EQ(PeerReceiveAll(), (std::vector<Frame>{frame}));
+  EXPECT_EQ(Summary(PeerReceiveAll()), Summary({frame}));
   EXPECT_TRUE(ReceiveAll().empty());  // gives a device that lends packets the chance to reclaim
   EXPECT_EQ(blocks.in_use(), 0u);
 }
@@ -351,17 +369,17 @@ TEST_P(DeviceConformance, ReceptionSurvivesAnExhaustedPool) {
   }
   all.clear();
   for (Frame& frame : ReceiveAll()) received.push_back(std::move(frame));
-  EXPECT_EQ(received, frames);
+  EXPECT_EQ(Summary(received), Summary(frames));
 }
 
 TEST_P(DeviceConformance, PacketsAreUsedAgain) {
   Make({.depth = 16, .pool_packets = 64});
   for (uint32_t i = 0; i < 1000; ++i) {
     Send(MakeFrame(i, 100));
-    ASSERT_EQ(PeerReceiveAll(), (std::vector<Frame>{MakeFrame(i, 100)}));
+    ASSERT_EQ(Summary(PeerReceiveAll()), Summary({MakeFrame(i, 100)}));
     if (!fixture_->live()) continue;
     ASSERT_TRUE(fixture_->PeerSend(MakeFrame(i, 200)));
-    ASSERT_EQ(ReceiveAll(), (std::vector<Frame>{MakeFrame(i, 200)}));
+    ASSERT_EQ(Summary(ReceiveAll()), Summary({MakeFrame(i, 200)}));
   }
 }
 
@@ -385,7 +403,7 @@ TEST_P(DeviceConformance, TrafficWakesASleeper) {
       ASSERT_GE(again->fd, 0);
       EXPECT_TRUE(IsReadable(again->fd, 0));
     }
-    EXPECT_EQ(ReceiveAll(), (std::vector<Frame>{MakeFrame(i, 100)}));
+    EXPECT_EQ(Summary(ReceiveAll()), Summary({MakeFrame(i, 100)}));
   }
 }
 

@@ -4,7 +4,7 @@
 // knows how to make the device and its peer, the other end of its wire:
 //
 //   INSTANTIATE_TEST_SUITE_P(Ring, DeviceConformance,
-//       testing::Values(ConformanceCase{"local", &MakeLocalRing}), ConformanceName());
+//       ::testing::Values(ConformanceCase{"local", &MakeLocalRing}), ConformanceName());
 
 #ifndef CORELANE_DRIVER_CONFORMANCE_H_
 #define CORELANE_DRIVER_CONFORMANCE_H_
@@ -31,6 +31,9 @@ using Frame = std::vector<uint8_t>;
 Frame MakeFrame(uint32_t number, size_t size);
 // The bytes of all segments.
 Frame FrameOf(const PacketBuf& packet);
+
+// "NUMBER:SIZE:HASH" of each frame: what tests compare, so that a difference can be read.
+std::vector<std::string> Summary(const std::vector<Frame>& frames);
 
 // What a test asks of a fixture.
 struct ConformanceOptions {
@@ -84,14 +87,14 @@ struct ConformanceCase {
 };
 
 struct ConformanceName {
-  std::string operator()(const testing::TestParamInfo<ConformanceCase>& info) const {
+  std::string operator()(const ::testing::TestParamInfo<ConformanceCase>& info) const {
     return info.param.name;
   }
 };
 
 inline void PrintTo(const ConformanceCase& value, std::ostream* out) { *out << value.name; }
 
-class DeviceConformance : public testing::TestWithParam<ConformanceCase> {
+class DeviceConformance : public ::testing::TestWithParam<ConformanceCase> {
  protected:
   void Make(const ConformanceOptions& options = {}) { fixture_ = GetParam().make(options); }
   DeviceQueue& queue() { return fixture_->device().queue(0); }
@@ -102,6 +105,7 @@ class DeviceConformance : public testing::TestWithParam<ConformanceCase> {
   void Send(const Frame& frame);
   // All that the device has received, without frames that are not from MakeFrame().
   std::vector<Frame> ReceiveAll();
+  // All that the device has sent; moves on what the device holds back.
   std::vector<Frame> PeerReceiveAll();
   // The peer sends, which must succeed.
   void PeerSendAll(const std::vector<Frame>& frames);

@@ -25,6 +25,19 @@
 namespace corelane::driver {
 
 // What a device does by itself; what it lacks is done in software above it. A false is always safe.
+//
+// Sending. A packet that leaves work to the device says where things are: l3_offset, l4_offset,
+// payload_offset (all from the start of the frame) and l4_protocol are set whenever a checksum is
+// kPartial or segment_size is not 0; the headers up to payload_offset lie in the first segment.
+//   l3_checksum kPartial: the IPv4 header's checksum field is anything; the device completes it.
+//   l4_checksum kPartial: the field holds the folded, not complemented sum of the pseudo-header,
+//     whose length is that of the whole packet, GSO packets included (as Linux and virtio-net do).
+//   l4_checksum kBad: to be sent as it is, and to arrive as bad: for fault injection.
+//   segment_size: the device cuts the TCP payload into pieces of at most so many bytes, with
+//     headers of their own. The IP length is that of the whole packet. Both checksums may be
+//     kPartial.
+// Receiving. A device sets no offsets. kGood is set only where rx_checksum is true. A packet with
+// segment_size stands for segment_count frames; its headers are those of the first.
 struct Capabilities {
   bool tx_checksum_ipv4 = false;  // completes an IPv4 header checksum marked kPartial
   bool tx_checksum_l4 = false;    // completes TCP and UDP checksums marked kPartial

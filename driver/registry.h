@@ -30,6 +30,8 @@ struct OpenOptions {
   uint16_t mtu = 1500;
   uint32_t pool_packets = 8192;   // packets of each queue's pool; their memory comes when needed
   std::optional<MacAddress> mac;  // none: the device's own choice
+  // Added to an Instant's time gives the time since 1970: for devices that write files.
+  Duration wall_offset{0};
 };
 
 using OpenFunction = absl::StatusOr<std::unique_ptr<Device>> (*)(const DeviceUri& uri,

@@ -122,13 +122,16 @@ struct Ipv6Chain {
   uint16_t problem_pointer = 0;
 };
 
-// Walks all extension headers of the packet that `bytes` begins with. Bounded: at most
-// kMaxExtensionHeaders headers and kMaxOptions options. destination_is_multicast decides about
-// options of action 11.
 inline constexpr int kMaxExtensionHeaders = 8;
 inline constexpr int kMaxOptions = 32;
-DropReason WalkExtensionHeaders(std::span<const uint8_t> bytes, uint8_t next_header,
-                                bool destination_is_multicast, Ipv6Chain& chain);
+
+// Walks the extension headers of the packet that `bytes` begins with, from `offset` on, where a
+// header of type `next_header` begins, as the field at next_header_offset says: 40 and 6 for all of
+// them. Bounded by kMaxExtensionHeaders and kMaxOptions (padding of one byte not counted).
+// destination_is_multicast decides about options of action 11.
+DropReason WalkExtensionHeaders(std::span<const uint8_t> bytes, uint8_t next_header, size_t offset,
+                                size_t next_header_offset, bool destination_is_multicast,
+                                Ipv6Chain& chain);
 
 constexpr bool IsExtensionHeader(uint8_t next_header) {
   return next_header == protocol::kHopByHop || next_header == protocol::kRouting ||

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/flow_hash.h"
@@ -73,6 +74,7 @@ class Reassembler {
 
  private:
   struct Datagram;
+  struct Lists;  // of Datagrams, which only reassembly.cc knows
   struct Key {
     IpAddress src;
     IpAddress dst;
@@ -83,27 +85,23 @@ class Reassembler {
 
   DropReason Check(const PacketBuf& packet, IpIngress& ip);
   DropReason CheckFirst(const PacketBuf& packet, IpIngress& ip);
-  DropReason Problem(DropReason reason, IpIngress& ip, uint8_t code, uint16_t pointer);
+  DropReason Problem(DropReason reason, IpIngress& ip, uint8_t code, size_t pointer);
   uint32_t BucketOf(const Key& key) const;
   Datagram* Find(const Key& key) const;
   Datagram* Create(const Key& key, Instant now);
   DropReason Insert(Datagram& datagram, PacketBuf& packet, const IpIngress& ip);
   DropReason GiveUp(Datagram& datagram);
   PacketBuf Assemble(Datagram& datagram);
-  bool MakeRoom(Datagram& keep, size_t bytes);
+  void MakeRoom(const Datagram& keep, size_t bytes);
+  Datagram* OldestOf(const IpAddress& src, size_t& count) const;
   void Clear(Datagram& datagram);
   void Destroy(Datagram& datagram);
   void Expire(Datagram& datagram);
-  template <class List>
-  void ExpireList(List& list, Instant now);
-
-  struct Lists;
-
   ReassemblyConfig config_;
   FlowHashKey key_;
   ObjectPool<Datagram> pool_;
   std::vector<Datagram*> buckets_;
-  Lists* lists_;
+  std::unique_ptr<Lists> lists_;
   size_t live_ = 0;
   size_t bytes_ = 0;
   bool reports_problem_ = false;
