@@ -139,8 +139,8 @@ TEST_P(BothVersions, RandomOrderWithDuplicates) {
 TEST_P(BothVersions, AnyOverlapGivesUpTheDatagram) {
   // RFC 5722 §4; for IPv4 the same by choice.
   const Piece held[] = {{0, 64, true}, {128, 64, true}};
-  const Piece overlaps[] = {{56, 16, true},  {0, 72, true},   {0, 32, true},  {8, 16, true},
-                            {64, 72, true},  {120, 8, false}, {136, 8, true}, {184, 16, false},
+  const Piece overlaps[] = {{56, 16, true}, {0, 72, true},   {0, 32, true},  {8, 16, true},
+                            {64, 72, true}, {120, 8, false}, {136, 8, true}, {184, 16, false},
                             {0, 256, true}, {64, 200, true}};
   uint32_t id = 0;
   for (const Piece& overlap : overlaps) {
