@@ -44,6 +44,24 @@ TEST_P(WireTest, AcceptSkipsTheHandshake) {
   EXPECT_THAT(wire_.Next(), IsTcp(Seq(c.ack), Payload(data)));
 }
 
+TEST_P(WireTest, ADeviceThatCannotGatherGetsLinearPackets) {
+  WireOptions options = Options();
+  options.max_tx_segments = 1;
+  Wire wire(options);
+  auto* const listener = wire.Listen(80);
+  const Wire::Connection c = wire.Accept(*listener, 4000);
+  const Bytes data = Pattern(5000);
+  EXPECT_EQ(c.socket->Write(data), data.size());
+  wire.Settle();
+  EXPECT_THAT(wire.Next(), IsTcp(Seq(c.ack), PayloadSize(::testing::Ge(536u))));
+  udp::UdpSocket* const socket = wire.stack().udp().Open({});
+  wire.Discard();
+  wire.stack().udp().Send(*socket, Pattern(1000), Endpoint{wire.peer(), 9}, wire.now());
+  wire.Settle();
+  EXPECT_THAT(wire.Next(), IsUdp(Payload(Pattern(1000))));
+  EXPECT_EQ(wire.device().stats().tx_dropped, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, WireTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "v6" : "v4"; });
 
