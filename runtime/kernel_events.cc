@@ -102,6 +102,7 @@ class KernelEvents::Impl {
 
 KernelEvents::KernelEvents(Worker& worker) : impl_(std::make_unique<Impl>(worker)) {}
 KernelEvents::~KernelEvents() = default;
+void KernelEvents::Close() { impl_.reset(); }
 size_t KernelEvents::Poll() { return impl_->Poll(); }
 void KernelEvents::Watch(int fd) { impl_->Watch(fd); }
 void KernelEvents::Sleep(Instant deadline) { impl_->Sleep(deadline); }

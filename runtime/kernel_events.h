@@ -29,6 +29,9 @@ class KernelEvents {
   KernelEvents(const KernelEvents&) = delete;
   KernelEvents& operator=(const KernelEvents&) = delete;
 
+  // Lets go of the watched descriptors: before the context's services are gone.
+  void Close();
+
   // Runs what is ready without waiting; returns how many handlers ran.
   size_t Poll();
 

@@ -29,6 +29,7 @@ Worker::Worker(const WorkerOptions& options)
 Worker::~Worker() {
   // Whatever the destructors below post is queued here, and destroyed in turn.
   Worker* const outer = std::exchange(current_, this);
+  kernel_.Close();
   execution_context::shutdown();
   DestroyPending();
   owned_stacks_.clear();
