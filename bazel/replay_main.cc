@@ -1,4 +1,5 @@
-// Runs a fuzz target once over each file named on the command line: the ordinary test behind corelane_fuzz().
+// Runs a fuzz target once over each file named on the command line: the ordinary test behind
+// corelane_fuzz().
 
 #include <cstddef>
 #include <cstdint>

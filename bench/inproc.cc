@@ -8,7 +8,8 @@ namespace corelane::bench {
 
 BulkPattern::BulkPattern() : bytes_(2 * kPeriod) {
   Random random(42);
-  for (size_t i = 0; i < kPeriod; ++i) bytes_[i] = bytes_[i + kPeriod] = static_cast<uint8_t>(random.Next64());
+  for (size_t i = 0; i < kPeriod; ++i)
+    bytes_[i] = bytes_[i + kPeriod] = static_cast<uint8_t>(random.Next64());
 }
 
 Lane::Lane(const InprocOptions& options, size_t index, Instant now) {

@@ -1,4 +1,5 @@
-// usage: inproc bulk|rr|crr [key=value...]; see docs/performance.md. The last line of stdout is one JSON object.
+// usage: inproc bulk|rr|crr [key=value...]; see docs/performance.md. The last line of stdout is one
+// JSON object.
 
 #include <charconv>
 #include <cstdio>
@@ -65,7 +66,8 @@ InprocOptions Parse(int argc, char** argv) {
   InprocOptions o;
   if (argc < 2) Fail("expected bulk, rr or crr", "(nothing)");
   o.mode = argv[1];
-  if (o.mode != "bulk" && o.mode != "rr" && o.mode != "crr") Fail("expected bulk, rr or crr", o.mode);
+  if (o.mode != "bulk" && o.mode != "rr" && o.mode != "crr")
+    Fail("expected bulk, rr or crr", o.mode);
   for (int i = 2; i < argc; ++i) Set(o, argv[i]);
   return o;
 }
@@ -96,7 +98,8 @@ int Main(int argc, char** argv) {
                                         : sum.seconds * 1e9 * static_cast<double>(o.lanes) /
                                               static_cast<double>(sum.frames_fwd);
   std::printf(
-      "{\"mode\":\"%s\",\"api\":\"%s\",\"gbit_s\":%.3f,\"per_s\":%.0f,\"frames_fwd\":%llu,\"frames_back\":%llu,"
+      "{\"mode\":\"%s\",\"api\":\"%s\",\"gbit_s\":%.3f,\"per_s\":%.0f,\"frames_fwd\":%llu,\"frames_"
+      "back\":%llu,"
       "\"ns_per_fwd_frame\":%.1f,\"allocs\":%llu,\"errors\":%llu}\n",
       o.mode.c_str(), o.api.c_str(), gbit_s, per_s, static_cast<unsigned long long>(sum.frames_fwd),
       static_cast<unsigned long long>(sum.frames_back), ns,

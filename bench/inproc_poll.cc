@@ -79,7 +79,8 @@ void PollBench::ClientBulk(TcpSocket& s) {
 void PollBench::ServerBulk(TcpSocket& s) {
   if (options_.copy) {
     while (const size_t n = s.Read(buffer_)) {
-      if (std::memcmp(buffer_.data(), pattern_.At(result_.bytes), std::min(n, BulkPattern::kPeriod)) != 0) {
+      if (std::memcmp(buffer_.data(), pattern_.At(result_.bytes),
+                      std::min(n, BulkPattern::kPeriod)) != 0) {
         ++result_.errors;
       }
       result_.bytes += n;

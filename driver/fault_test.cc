@@ -216,7 +216,9 @@ TEST_F(FaultTest, JitterKeepsTheOrder) {
   for (int i = 0; i <= 11; ++i) {
     ReceiveOn(bad(), kStart + milliseconds(i));
     for (Frame& frame : ReceiveOn(good(), kStart)) arrived.push_back(std::move(frame));
-    if (i == 0) EXPECT_TRUE(arrived.empty());
+    if (i == 0) {
+      EXPECT_TRUE(arrived.empty());
+    }
   }
   EXPECT_EQ(Summary(arrived), Summary(Frames(100)));
 }

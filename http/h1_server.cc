@@ -1,0 +1,431 @@
+#include "http/h1_server.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace corelane::http {
+namespace {
+
+constexpr size_t kHeadBuffer = 4096;
+constexpr size_t kBodyBuffer = 65536;
+constexpr size_t kFlushBytes = 64 << 10;  // Responses gather up to this.
+
+}  // namespace
+
+H1Server::H1Server(const Router& router, const ServerOptions& options, ServerStats& stats)
+    : router_(router), options_(options), stats_(stats) {
+  parser_.Start(options_.head);
+}
+
+H1Server::~H1Server() = default;
+
+IoAction H1Server::Next(Instant now, int64_t unix_seconds) {
+  now_ = now;
+  unix_seconds_ = unix_seconds;
+  if (idle_since_ == kNever) idle_since_ = now;
+  in_next_ = true;
+  Step step;
+  while (!step.has_value()) {
+    switch (phase_) {
+      case Phase::kHead:
+        step = StepHead();
+        break;
+      case Phase::kCollect:
+        step = StepCollect();
+        break;
+      case Phase::kHandler:
+        step = StepHandler();
+        break;
+      case Phase::kSendBody:
+        step = StepSendBody();
+        break;
+      case Phase::kStream:
+        step = StepStream();
+        break;
+      case Phase::kStreamWait:
+        step = StepStreamWait();
+        break;
+      case Phase::kDrain:
+        step = StepDrain();
+        break;
+      case Phase::kFlush:
+        step = StepFlush();
+        break;
+      case Phase::kLinger:
+        step = StepLinger();
+        break;
+      case Phase::kClosed:
+        step = IoAction::kClose;
+        break;
+    }
+  }
+  in_next_ = false;
+  return *step;
+}
+
+// --- Input ---
+
+std::span<char> H1Server::ReadBuffer() { return {in_.data() + in_.size(), in_.room()}; }
+
+void H1Server::OnRead(size_t size, Instant now) {
+  now_ = now;
+  if (read_since_ != kNever) body_waited_ += now - read_since_;
+  read_since_ = kNever;
+  if (size == 0) eof_ = true;
+  in_.Commit(size);
+}
+
+void H1Server::OnWritten(size_t size, Instant now) {
+  now_ = now;
+  const size_t from_head = std::min(size, out_.size());
+  out_.Consume(from_head);
+  body_out_.remove_prefix(size - from_head);
+}
+
+void H1Server::OnDeadline(Instant now) {
+  now_ = now;
+  read_since_ = kNever;
+  if (!WantsWrite() && (phase_ == Phase::kLinger || idle())) {
+    phase_ = Phase::kClosed;  // Nothing to answer.
+    return;
+  }
+  ++stats_.timeouts;
+  if (WantsWrite()) return Abort();
+  switch (phase_) {
+    case Phase::kHead:
+      RespondError(408, "the request took too long to arrive");
+      return;
+    case Phase::kCollect:
+      RespondError(408, "the body took too long to arrive");
+      return;
+    case Phase::kHandler:
+    case Phase::kStreamWait:  // The handler reads its body.
+      timed_out_ = true;
+      body_failed_ = true;
+      return;
+    default:
+      Abort();
+  }
+}
+
+void H1Server::OnFailure() {
+  read_since_ = kNever;
+  ++stats_.aborted;
+  Abort();
+}
+
+// The stream is of no use any more. A handler that waits for something outside must come back
+// first: what it waits for will resume its frame.
+void H1Server::Abort() {
+  failed_ = true;
+  body_failed_ = true;
+  out_.Clear();
+  body_out_ = {};
+  const bool runs = phase_ == Phase::kHandler || phase_ == Phase::kStreamWait;
+  if (runs && waiting_ == Waiting::kOutside) return;
+  waiter_ = {};
+  task_ = {};
+  wait_task_ = {};
+  phase_ = Phase::kClosed;
+}
+
+H1Server::Step H1Server::Write() {
+  deadline_ = now_ + options_.write_timeout;
+  return IoAction::kWrite;
+}
+
+H1Server::Step H1Server::Read(Instant deadline) {
+  deadline_ = deadline;
+  return IoAction::kRead;
+}
+
+// --- Heads ---
+
+H1Server::Step H1Server::StepHead() {
+  if (out_.size() >= kFlushBytes) return Write();
+  switch (parser_.Parse(in_.view())) {
+    case ParseStatus::kDone:
+      Dispatch();
+      return std::nullopt;
+    case ParseStatus::kError:
+      ++stats_.bad_requests;
+      RespondError(StatusFor(parser_.error()), Reason(parser_.error()));
+      return std::nullopt;
+    case ParseStatus::kNeedMore:
+      break;
+  }
+  if (WantsWrite()) return Write();
+  if (eof_ || (stopping_ && !parser_.started())) {
+    phase_ = Phase::kFlush;
+    return std::nullopt;
+  }
+  if (in_.empty()) {
+    head_since_ = kNever;
+    in_.Prepare(kHeadBuffer);
+    return Read(idle_since_ + options_.idle_timeout);
+  }
+  if (head_since_ == kNever) head_since_ = now_;
+  if (in_.room() == 0) in_.Prepare(std::max(in_.size(), kHeadBuffer));
+  return Read(head_since_ + options_.head_timeout);
+}
+
+void H1Server::Dispatch() {
+  ++requests_;
+  ++stats_.requests;
+  head_since_ = kNever;
+  head_size_ = parser_.consumed();
+  body_at_ = head_size_;
+  RequestHead head = parser_.head(in_.view());
+  body_.Start(head.body);
+  if (!body_.done() && in_.room() + (in_.size() - head_size_) < kBodyBuffer) {
+    in_.Prepare(kBodyBuffer - (in_.size() - head_size_));  // Before views are handed out.
+    head = parser_.head(in_.view());
+  }
+  keep_alive_ = head.keep_alive && !stopping_ &&
+                (options_.max_requests == 0 || requests_ < options_.max_requests);
+  expect_continue_ = head.expect_continue;
+  body_bytes_ = 0;
+  body_waited_ = {};
+  body_failed_ = false;
+  drained_ = 0;
+  content_.clear();
+  content_slice_ = {};
+  polled_.reset();
+  timed_out_ = false;
+  request_ = Request(head, this);
+  if (head.method == Method::kUnknown || head.method == Method::kConnect) {
+    Respond(Response::Static("text/plain", "this method is not implemented\n", 501));
+    return;
+  }
+  match_ = router_.Match(head.method, head.path, request_.mutable_params(), path_scratch_);
+  switch (match_.kind) {
+    case RouteMatch::Kind::kNotFound:
+      return Respond(Response::Static("text/plain", "not found\n", 404));
+    case RouteMatch::Kind::kBadPath:
+      return Respond(Response::Static("text/plain", "the path is malformed\n", 400));
+    case RouteMatch::Kind::kMethodNotAllowed:
+      return Respond(std::move(
+          Response::Static("text/plain", "method not allowed\n", 405).Add("Allow", match_.allow)));
+    case RouteMatch::Kind::kOptions:
+      return Respond(std::move(Response(204).Add("Allow", match_.allow)));
+    case RouteMatch::Kind::kFound:
+      break;
+  }
+  if (match_.handler->coroutine) {
+    waiting_ = Waiting::kOutside;
+    phase_ = Phase::kHandler;
+    return;
+  }
+  if (body_.done()) return RunPlain({});
+  if (head.body.length > options_.max_content_bytes) {
+    return Respond(Response::Static("text/plain", "the body is too large\n", 413));
+  }
+  phase_ = Phase::kCollect;
+}
+
+void H1Server::RunPlain(std::string_view content) {
+  request_.set_content(content);
+  try {
+    Respond(match_.handler->plain(request_));
+  } catch (...) {
+    Respond(Response::Static("text/plain", "internal error\n", 500));
+  }
+}
+
+// --- Bodies of requests ---
+
+H1Server::Step H1Server::ReadMoreBody() {
+  if (expect_continue_) {  // RFC 9110 §10.1.1
+    expect_continue_ = false;
+    if (RawBody().empty()) out_.Append(kContinue);
+  }
+  if (WantsWrite()) return Write();
+  // Make room behind the head, which views point to: move the rest of the body down to it.
+  if (body_at_ > head_size_ && in_.room() < kBodyBuffer / 2) {
+    in_.Erase(head_size_, body_at_);
+    body_at_ = head_size_;
+  }
+  read_since_ = now_;
+  const auto seconds =
+      static_cast<int64_t>(body_bytes_ / std::max<uint64_t>(options_.body_bytes_per_second, 1));
+  const Duration allowed = options_.body_grace + std::chrono::seconds(seconds);
+  return Read(now_ + std::max(allowed - body_waited_, Duration::zero()));
+}
+
+H1Server::Step H1Server::StepCollect() {
+  while (!body_.done()) {
+    const BodyStep step = body_.Decode(RawBody());
+    if (step.status == ParseStatus::kError) {
+      ++stats_.bad_requests;
+      RespondError(StatusFor(body_.error()), Reason(body_.error()));
+      return std::nullopt;
+    }
+    body_at_ += step.consumed;
+    body_bytes_ += step.data.size();
+    if (body_bytes_ > options_.max_content_bytes) {
+      Respond(Response::Static("text/plain", "the body is too large\n", 413));
+      return std::nullopt;
+    }
+    if (!step.data.empty()) {
+      if (content_.empty() && content_slice_.empty()) {
+        content_slice_ = step.data;
+      } else {
+        content_.append(std::exchange(content_slice_, {}));
+        content_.append(step.data);
+      }
+      continue;
+    }
+    if (body_.done()) break;
+    if (eof_) {
+      ++stats_.aborted;
+      Abort();
+      return std::nullopt;
+    }
+    content_.append(std::exchange(content_slice_, {}));
+    return ReadMoreBody();
+  }
+  RunPlain(content_.empty() ? content_slice_ : std::string_view(content_));
+  return std::nullopt;
+}
+
+std::optional<BodyChunk> H1Server::PollBody() {
+  using Kind = BodyChunk::Kind;
+  if (polled_.has_value()) return std::exchange(polled_, std::nullopt);
+  if (body_failed_) return BodyChunk{Kind::kFailed, {}};
+  while (!body_.done()) {
+    const BodyStep step = body_.Decode(RawBody());
+    if (step.status == ParseStatus::kError) {
+      ++stats_.bad_requests;
+      body_failed_ = true;
+      return BodyChunk{Kind::kFailed, {}};
+    }
+    body_at_ += step.consumed;
+    body_bytes_ += step.data.size();
+    if (!step.data.empty()) return BodyChunk{Kind::kData, step.data};
+    if (body_.done()) break;
+    if (!eof_) return std::nullopt;
+    ++stats_.aborted;
+    body_failed_ = true;
+    return BodyChunk{Kind::kFailed, {}};
+  }
+  return BodyChunk{Kind::kEnd, {}};
+}
+
+void H1Server::AwaitBody(std::coroutine_handle<> waiter) {
+  waiter_ = waiter;
+  waiting_ = Waiting::kBody;
+  Notify();
+}
+
+void H1Server::AwaitSleep(Duration duration, std::coroutine_handle<> waiter) {
+  waiter_ = waiter;
+  waiting_ = Waiting::kSleep;
+  sleep_for_ = duration;
+  wake_at_ = kNever;
+  Notify();
+}
+
+void H1Server::Notify() {
+  if (!in_next_ && notify_ != nullptr) notify_(notify_context_);
+}
+
+void H1Server::ResumeWaiter() {
+  waiting_ = Waiting::kOutside;
+  const bool outer = std::exchange(in_next_, true);
+  std::exchange(waiter_, {}).resume();
+  in_next_ = outer;
+}
+
+// --- Coroutine handlers ---
+
+template <class T>
+bool H1Server::Drive(Task<T>& task, Step& step) {
+  while (!task.done()) {
+    if (waiting_ != Waiting::kOutside && failed_) {  // It waits for us only: it can go.
+      Abort();
+      return false;
+    }
+    if (WantsWrite()) {
+      step = Write();
+      return false;
+    }
+    deadline_ = kNever;
+    switch (waiting_) {
+      case Waiting::kOutside:
+        step = IoAction::kWait;
+        return false;
+      case Waiting::kSleep:
+        if (wake_at_ == kNever) wake_at_ = now_ + sleep_for_;
+        if (!stopping_ && now_ < wake_at_) {
+          step = IoAction::kSleep;
+          return false;
+        }
+        break;
+      case Waiting::kBody:
+        polled_ = PollBody();
+        if (!polled_.has_value()) {
+          step = ReadMoreBody();
+          return false;
+        }
+        break;
+    }
+    ResumeWaiter();
+  }
+  return true;
+}
+
+H1Server::Step H1Server::StepHandler() {
+  if (!task_) {
+    task_ = match_.handler->coroutine(request_);
+    Start(task_);
+  }
+  Step step;
+  if (!Drive(task_, step)) return step;
+  TakeResponse();
+  return std::nullopt;
+}
+
+void H1Server::TakeResponse() {
+  if (failed_ || (body_failed_ && eof_)) {  // Nobody is there to read it.
+    task_ = {};
+    phase_ = Phase::kClosed;
+    return;
+  }
+  if (body_failed_ || timed_out_) keep_alive_ = false;
+  if (body_.error() != ParseError::kNone) {
+    task_ = {};
+    return RespondError(StatusFor(body_.error()), Reason(body_.error()));
+  }
+  if (timed_out_) {
+    task_ = {};
+    return RespondError(408, "the body took too long to arrive");
+  }
+  Response response;
+  try {
+    response = task_.Take();
+  } catch (...) {
+    response = Response::Static("text/plain", "internal error\n", 500);
+  }
+  task_ = {};
+  Respond(std::move(response));
+}
+
+H1Server::Step H1Server::StepStreamWait() {
+  Step step;
+  if (!Drive(wait_task_, step)) return step;
+  if (failed_) {
+    wait_task_ = {};
+    phase_ = Phase::kClosed;
+    return std::nullopt;
+  }
+  phase_ = Phase::kStream;
+  try {
+    wait_task_.Take();
+  } catch (...) {
+    Abort();
+  }
+  wait_task_ = {};
+  return std::nullopt;
+}
+
+}  // namespace corelane::http

@@ -1,0 +1,77 @@
+#include "http/message.h"
+
+#include "http/h1_serializer.h"
+#include "http/syntax.h"
+
+namespace corelane::http {
+
+std::optional<uint64_t> Request::NumberParam(std::string_view name) const {
+  return ParseDecimal(Param(name));
+}
+
+std::optional<std::string> Request::QueryValue(std::string_view name) const {
+  std::string_view rest = query();
+  const auto decode = [](std::string_view text) -> std::optional<std::string> {
+    std::string spaced(text);
+    for (char& c : spaced) {
+      if (c == '+') c = ' ';
+    }
+    std::string out;
+    if (!AppendPercentDecoded(spaced, out)) return std::nullopt;
+    return out;
+  };
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('&'), rest.size());
+    const std::string_view pair = rest.substr(0, end);
+    const size_t equals = std::min(pair.find('='), pair.size());
+    if (decode(pair.substr(0, equals)) == name) {
+      return decode(pair.substr(std::min(equals + 1, pair.size())));
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return std::nullopt;
+}
+
+Response Response::Text(std::string body, int status) {
+  Response response(status);
+  response.content_type_ = "text/plain; charset=utf-8";
+  response.owned_ = std::move(body);
+  return response;
+}
+
+Response Response::Html(std::string body, int status) {
+  Response response = Text(std::move(body), status);
+  response.content_type_ = "text/html; charset=utf-8";
+  return response;
+}
+
+Response Response::Json(std::string body, int status) {
+  Response response = Text(std::move(body), status);
+  response.content_type_ = "application/json";
+  return response;
+}
+
+Response Response::Static(std::string_view content_type, std::string_view body, int status) {
+  Response response(status);
+  response.content_type_ = content_type;
+  response.static_body_ = body;
+  return response;
+}
+
+Response Response::Stream(std::string_view content_type, std::unique_ptr<BodySource> source,
+                          int status) {
+  Response response(status);
+  response.content_type_ = content_type;
+  response.source_ = std::move(source);
+  return response;
+}
+
+Response& Response::Add(std::string_view name, std::string_view value) {
+  const FieldId id = IdentifyField(name);
+  const bool framing = id == FieldId::kContentLength || id == FieldId::kTransferEncoding ||
+                       id == FieldId::kConnection || id == FieldId::kDate;
+  if (framing || !AppendField(name, value, field_lines_)) valid_ = false;
+  return *this;
+}
+
+}  // namespace corelane::http

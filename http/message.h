@@ -1,0 +1,243 @@
+// What handlers get and give: Request, Response, and the two ends of streamed bodies.
+
+#ifndef CORELANE_HTTP_MESSAGE_H_
+#define CORELANE_HTTP_MESSAGE_H_
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/time.h"
+#include "http/fields.h"
+#include "http/h1_parser.h"
+#include "http/method.h"
+#include "http/task.h"
+
+namespace corelane::http {
+
+// A piece of a request's body. `data` is valid until the next read.
+struct BodyChunk {
+  enum class Kind : uint8_t { kData, kEnd, kFailed };
+
+  Kind kind = Kind::kEnd;
+  std::string_view data;
+
+  bool end() const { return kind != Kind::kData; }
+  bool failed() const {
+    return kind == Kind::kFailed;
+  }  // The client went away or broke the framing.
+};
+
+// What a connection does for the handler it runs. Implemented by the protocol engine; handlers use
+// Request's methods.
+class HandlerContext {
+ public:
+  // What has already arrived: a piece, the end, a failure; nullopt when more must be received
+  // first.
+  virtual std::optional<BodyChunk> PollBody() = 0;
+  // Resumes the coroutine once PollBody has something.
+  virtual void AwaitBody(std::coroutine_handle<> waiter) = 0;
+  // Resumes the coroutine after `duration`, or early when the server stops.
+  virtual void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) = 0;
+  virtual bool stopping() const = 0;
+
+ protected:
+  ~HandlerContext() = default;
+};
+
+// Path parameters, decoded. Views live as long as the request.
+class PathParams {
+ public:
+  static constexpr size_t kMax = 8;
+
+  void Clear() { count_ = 0; }
+  bool Add(std::string_view name, std::string_view value) {
+    if (count_ == kMax) return false;
+    entries_[count_++] = {name, value};
+    return true;
+  }
+  void Truncate(size_t count) { count_ = count; }
+  size_t size() const { return count_; }
+  std::string_view Get(std::string_view name) const {
+    for (size_t i = 0; i < count_; ++i) {
+      if (entries_[i].first == name) return entries_[i].second;
+    }
+    return {};
+  }
+
+ private:
+  std::array<std::pair<std::string_view, std::string_view>, kMax> entries_;
+  size_t count_ = 0;
+};
+
+// One request. Views into the connection's buffer: valid until the response has been written, so
+// also in a streamed response's source. Not thread-safe.
+class Request {
+ public:
+  Request() = default;
+  Request(const RequestHead& head, HandlerContext* context) : head_(head), context_(context) {}
+
+  Method method() const { return head_.method; }
+  std::string_view target() const { return head_.target; }  // As received.
+  std::string_view path() const { return head_.path; }      // Not decoded.
+  std::string_view query() const { return head_.query; }    // Not decoded, without "?".
+  std::string_view authority() const { return head_.authority; }
+  int minor_version() const { return head_.minor_version; }
+  const Fields& fields() const { return head_.fields; }
+  std::optional<std::string_view> Header(std::string_view name) const {
+    return head_.fields.Find(name);
+  }
+  // A path parameter of the route's pattern; empty when there is none of that name.
+  std::string_view Param(std::string_view name) const { return params_.Get(name); }
+  std::optional<uint64_t> NumberParam(std::string_view name) const;
+  // The first value of that name in the query, decoded ("+" is a space).
+  std::optional<std::string> QueryValue(std::string_view name) const;
+
+  // The whole body. Plain handlers only: they run once it is complete.
+  std::string_view content() const { return content_; }
+
+  // The length the client has announced, when it has.
+  std::optional<uint64_t> content_length() const {
+    if (head_.body.kind == BodyKind::kChunked) return std::nullopt;
+    return head_.body.length;
+  }
+
+  // co_await request.ReadBody(): the next BodyChunk. For coroutine handlers and body sources.
+  auto ReadBody() const {
+    struct Awaiter {
+      HandlerContext* context;
+      std::optional<BodyChunk> chunk;
+      bool await_ready() {
+        chunk = context->PollBody();
+        return chunk.has_value();
+      }
+      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitBody(waiter); }
+      BodyChunk await_resume() {
+        if (!chunk.has_value()) chunk = context->PollBody();
+        return chunk.value_or(BodyChunk{BodyChunk::Kind::kFailed, {}});
+      }
+    };
+    return Awaiter{context_, std::nullopt};
+  }
+  // What of the body has already arrived; nullopt: await WaitForBody() and ask again.
+  std::optional<BodyChunk> PollBody() const { return context_->PollBody(); }
+  auto WaitForBody() const {
+    struct Awaiter {
+      HandlerContext* context;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitBody(waiter); }
+      void await_resume() const noexcept {}
+    };
+    return Awaiter{context_};
+  }
+
+  // co_await request.Sleep(d): true after `d`; false, early, when the server is stopping.
+  auto Sleep(Duration duration) const {
+    struct Awaiter {
+      HandlerContext* context;
+      Duration duration;
+      bool await_ready() const { return context->stopping(); }
+      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitSleep(duration, waiter); }
+      bool await_resume() const { return !context->stopping(); }
+    };
+    return Awaiter{context_, duration};
+  }
+
+  // For the engine.
+  PathParams& mutable_params() { return params_; }
+  void set_content(std::string_view content) { content_ = content; }
+
+ private:
+  RequestHead head_;
+  HandlerContext* context_ = nullptr;
+  PathParams params_;
+  std::string_view content_;
+};
+
+// Where a streamed response comes from. Pulled: Read is called when the bytes of before are on
+// their way, so a slow client slows the source down.
+class BodySource {
+ public:
+  struct Result {
+    enum class Kind : uint8_t {
+      kData,     // `size` bytes, at least one.
+      kEnd,      // No more.
+      kPending,  // Nothing yet: await Wait(), then Read again.
+      kFailed,   // Break the connection off, so that the client sees that it has not got all.
+    };
+    Kind kind = Kind::kEnd;
+    size_t size = 0;
+
+    static Result Data(size_t size) { return {Kind::kData, size}; }
+    static Result End() { return {Kind::kEnd, 0}; }
+    static Result Pending() { return {Kind::kPending, 0}; }
+    static Result Failed() { return {Kind::kFailed, 0}; }
+  };
+
+  virtual ~BodySource() = default;
+  // The exact number of bytes, when known: becomes Content-Length. Else the body is chunked.
+  virtual std::optional<uint64_t> size() const { return std::nullopt; }
+  // Fills a prefix of `out`, which is never empty.
+  virtual Result Read(std::span<char> out) = 0;
+  // Ends when Read may have something again.
+  virtual Task<void> Wait() { co_return; }
+};
+
+// One response. Framing fields (Content-Length, Transfer-Encoding, Connection, Date) are the
+// engine's.
+class Response {
+ public:
+  Response() = default;
+  explicit Response(int status) : status_(status) {}
+
+  static Response Text(std::string body, int status = 200);
+  static Response Html(std::string body, int status = 200);
+  static Response Json(std::string body, int status = 200);
+  // A body and type of static storage: nothing is copied or allocated.
+  static Response Static(std::string_view content_type, std::string_view body, int status = 200);
+  // `content_type` has static storage.
+  static Response Stream(std::string_view content_type, std::unique_ptr<BodySource> source,
+                         int status = 200);
+
+  // A name or value that could break out of its line, or a framing field, makes the answer a 500.
+  Response& Add(std::string_view name, std::string_view value);
+  Response& set_status(int status) {
+    status_ = status;
+    return *this;
+  }
+  // The connection is closed after this response.
+  Response& CloseConnection() {
+    close_ = true;
+    return *this;
+  }
+
+  int status() const { return status_; }
+  std::string_view content_type() const { return content_type_; }
+  bool valid() const { return valid_; }
+  bool close() const { return close_; }
+  const std::string& field_lines() const { return field_lines_; }
+  BodySource* source() const { return source_.get(); }
+  // The body when it is not streamed.
+  std::string_view body() const { return owned_.empty() ? static_body_ : std::string_view(owned_); }
+
+ private:
+  int status_ = 200;
+  bool valid_ = true;
+  bool close_ = false;
+  std::string_view content_type_;
+  std::string_view static_body_;
+  std::string owned_;
+  std::string field_lines_;
+  std::unique_ptr<BodySource> source_;
+};
+
+}  // namespace corelane::http
+
+#endif  // CORELANE_HTTP_MESSAGE_H_

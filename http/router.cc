@@ -1,0 +1,214 @@
+#include "http/router.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "http/syntax.h"
+
+namespace corelane::http {
+namespace {
+
+constexpr size_t kMaxSegments = 32;
+constexpr std::string_view kAllMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+
+// The segments of a path behind its first "/".
+struct Segments {
+  std::array<std::string_view, kMaxSegments> list;
+  size_t count = 0;
+
+  // False when there are too many.
+  bool Split(std::string_view path) {
+    size_t at = 1;
+    for (;;) {
+      if (count == kMaxSegments) return false;
+      const size_t end = std::min(path.find('/', at), path.size());
+      list[count++] = path.substr(at, end - at);
+      if (end == path.size()) return true;
+      at = end + 1;
+    }
+  }
+
+  // Decodes all segments into `scratch`, where they stay joined by slashes.
+  bool Decode(std::string& scratch) {
+    std::array<size_t, kMaxSegments> ends{};
+    scratch.clear();
+    for (size_t i = 0; i < count; ++i) {
+      if (i > 0) scratch.push_back('/');
+      if (!AppendPercentDecoded(list[i], scratch)) return false;
+      ends[i] = scratch.size();
+    }
+    size_t begin = 0;
+    for (size_t i = 0; i < count; ++i) {
+      list[i] = std::string_view(scratch).substr(begin, ends[i] - begin);
+      begin = ends[i] + 1;
+    }
+    return true;
+  }
+};
+
+}  // namespace
+
+struct Router::Node {
+  enum class Kind : uint8_t { kText, kParam, kRest };
+
+  Kind kind = Kind::kText;
+  std::string name;  // The text, or the parameter's name.
+  std::vector<std::unique_ptr<Node>> text;
+  std::unique_ptr<Node> param;
+  std::unique_ptr<Node> rest;
+  std::array<Handler, kMethodCount> handlers;
+  std::string allow;  // Empty: no route ends here.
+
+  const Handler* HandlerFor(Method method) const {
+    const Handler& own = handlers[static_cast<size_t>(method)];
+    if (own) return &own;
+    const Handler& get = handlers[static_cast<size_t>(Method::kGet)];
+    return method == Method::kHead && get ? &get : nullptr;
+  }
+
+  void UpdateAllow() {
+    allow.clear();
+    for (size_t i = 1; i < kMethodCount; ++i) {
+      const Method method = static_cast<Method>(i);
+      if (method != Method::kOptions && HandlerFor(method) == nullptr) continue;
+      if (!allow.empty()) allow += ", ";
+      allow += MethodName(method);
+    }
+  }
+};
+
+Router::Router() : root_(std::make_unique<Node>()) {}
+Router::~Router() = default;
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&&) noexcept = default;
+
+void Router::Fail(std::string_view pattern, std::string_view problem) {
+  if (!status_.ok()) return;
+  const std::string message = "route \"" + std::string(pattern) + "\": " + std::string(problem) +
+                              "; a pattern is like /users/{id} or /files/{*path}";
+  status_ = absl::InvalidArgumentError(message);
+}
+
+Router::Node* Router::Insert(std::string_view pattern) {
+  Segments segments;
+  if (pattern.empty() || pattern.front() != '/') {
+    Fail(pattern, "it does not begin with \"/\"");
+    return nullptr;
+  }
+  if (!segments.Split(pattern)) {
+    Fail(pattern, "it has more than 32 segments");
+    return nullptr;
+  }
+  Node* node = root_.get();
+  size_t params = 0;
+  for (size_t i = 0; i < segments.count; ++i) {
+    std::string_view segment = segments.list[i];
+    const bool braces = segment.size() >= 2 && segment.front() == '{' && segment.back() == '}';
+    if (!braces) {
+      if (segment.find_first_of("{}") != std::string_view::npos) {
+        Fail(pattern, "a parameter must be a whole segment");
+        return nullptr;
+      }
+      const auto found = std::find_if(node->text.begin(), node->text.end(),
+                                      [&](const auto& child) { return child->name == segment; });
+      if (found != node->text.end()) {
+        node = found->get();
+        continue;
+      }
+      node->text.push_back(std::make_unique<Node>());
+      node = node->text.back().get();
+      node->name = std::string(segment);
+      continue;
+    }
+    segment = segment.substr(1, segment.size() - 2);
+    const bool rest = !segment.empty() && segment.front() == '*';
+    if (rest) segment.remove_prefix(1);
+    if (segment.empty() || ++params > PathParams::kMax) {
+      Fail(pattern, segment.empty() ? "a parameter has no name" : "it has more than 8 parameters");
+      return nullptr;
+    }
+    if (rest && i + 1 != segments.count) {
+      Fail(pattern, "a {*rest} parameter must be the last segment");
+      return nullptr;
+    }
+    std::unique_ptr<Node>& child = rest ? node->rest : node->param;
+    if (child == nullptr) {
+      child = std::make_unique<Node>();
+      child->kind = rest ? Node::Kind::kRest : Node::Kind::kParam;
+      child->name = std::string(segment);
+    } else if (child->name != segment) {
+      Fail(pattern, "the same place has another name, {" + child->name + "}, in another route");
+      return nullptr;
+    }
+    node = child.get();
+  }
+  return node;
+}
+
+Router& Router::Add(Method method, std::string_view pattern, Handler handler) {
+  CL_CHECK(handler);
+  Node* const node = Insert(pattern);
+  if (node == nullptr) return *this;
+  Handler& place = node->handlers[static_cast<size_t>(method)];
+  if (place) {
+    Fail(pattern, "this method has a handler already");
+    return *this;
+  }
+  place = std::move(handler);
+  node->UpdateAllow();
+  return *this;
+}
+
+// Each node of the tree is tried at most once, for its depth fixes the segment: no blow-up.
+const Router::Node* Router::Find(const Node& node, const std::string_view* segment, size_t left,
+                                 PathParams& params) const {
+  if (left == 0) return node.allow.empty() ? nullptr : &node;
+  for (const auto& child : node.text) {
+    if (child->name != *segment) continue;
+    if (const Node* found = Find(*child, segment + 1, left - 1, params)) return found;
+    break;
+  }
+  const size_t before = params.size();
+  if (node.param != nullptr && !segment->empty()) {
+    params.Add(node.param->name, *segment);
+    if (const Node* found = Find(*node.param, segment + 1, left - 1, params)) return found;
+    params.Truncate(before);
+  }
+  if (node.rest != nullptr) {
+    const char* const end = segment[left - 1].data() + segment[left - 1].size();
+    params.Add(node.rest->name,
+               std::string_view(segment->data(), static_cast<size_t>(end - segment->data())));
+    return node.rest.get();
+  }
+  return nullptr;
+}
+
+RouteMatch Router::Match(Method method, std::string_view path, PathParams& params,
+                         std::string& scratch) const {
+  params.Clear();
+  RouteMatch match;
+  if (path == "*" && method == Method::kOptions) {  // RFC 9110 §9.3.7
+    match.kind = RouteMatch::Kind::kOptions;
+    match.allow = kAllMethods;
+    return match;
+  }
+  Segments segments;
+  if (path.empty() || path.front() != '/' || !segments.Split(path)) return match;
+  if (path.find('%') != std::string_view::npos && !segments.Decode(scratch)) {
+    match.kind = RouteMatch::Kind::kBadPath;
+    return match;
+  }
+  const Node* const node = Find(*root_, segments.list.data(), segments.count, params);
+  if (node == nullptr) return match;
+  match.handler = node->HandlerFor(method);
+  match.allow = node->allow;
+  if (match.handler != nullptr) {
+    match.kind = RouteMatch::Kind::kFound;
+  } else {
+    match.kind = method == Method::kOptions ? RouteMatch::Kind::kOptions
+                                            : RouteMatch::Kind::kMethodNotAllowed;
+  }
+  return match;
+}
+
+}  // namespace corelane::http

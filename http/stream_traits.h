@@ -1,0 +1,79 @@
+// What the I/O shells need to know of a stream and its executor beyond AsyncStream.
+
+#ifndef CORELANE_HTTP_STREAM_TRAITS_H_
+#define CORELANE_HTTP_STREAM_TRAITS_H_
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+
+#include "core/time.h"
+
+namespace corelane::http {
+
+// The timer that belongs to an executor: what the executor names as its timer_type, else Asio's.
+// Specialise it, or give the shells another Timer, for executors on which Asio's timers must not be
+// made.
+template <class Executor>
+struct TimerFor {
+  using type = boost::asio::basic_waitable_timer<
+      std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+};
+
+template <class Executor>
+  requires requires { typename Executor::timer_type; }
+struct TimerFor<Executor> {
+  using type = typename Executor::timer_type;
+};
+
+template <class Timer>
+Instant TimerNow() {
+  return Instant{std::chrono::duration_cast<Duration>(Timer::clock_type::now().time_since_epoch())};
+}
+
+template <class Timer>
+typename Timer::time_point ToTimerTime(Instant at) {
+  return typename Timer::time_point(
+      std::chrono::duration_cast<typename Timer::duration>(at.time_since_epoch()));
+}
+
+// Ends the sending side. Streams without it (a TLS layer has its own close) are left as they are.
+template <class Stream>
+void ShutdownSend(Stream& stream) {
+  boost::system::error_code ignored;
+  if constexpr (requires { stream.shutdown(boost::asio::socket_base::shutdown_send, ignored); }) {
+    stream.shutdown(boost::asio::socket_base::shutdown_send, ignored);
+  } else if constexpr (requires { stream.shutdown(Stream::shutdown_send, ignored); }) {
+    stream.shutdown(Stream::shutdown_send, ignored);
+  }
+}
+
+template <class Stream>
+void CloseStream(Stream& stream) {
+  boost::system::error_code ignored;
+  if constexpr (requires { stream.close(ignored); }) {
+    stream.close(ignored);
+  } else if constexpr (requires { stream.close(); }) {
+    stream.close();
+  } else {
+    CloseStream(stream.next_layer());
+  }
+}
+
+// Breaks off what is pending; where a stream can't, closes it.
+template <class Stream>
+void CancelStream(Stream& stream) {
+  boost::system::error_code ignored;
+  if constexpr (requires { stream.cancel(ignored); }) {
+    stream.cancel(ignored);
+  } else if constexpr (requires { stream.cancel(); }) {
+    stream.cancel();
+  } else {
+    CloseStream(stream);
+  }
+}
+
+}  // namespace corelane::http
+
+#endif  // CORELANE_HTTP_STREAM_TRAITS_H_

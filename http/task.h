@@ -1,0 +1,153 @@
+// Task<T>: the coroutine type of handlers and body sources.
+//
+// Lazy: it runs when awaited, or when its owner calls Start. It knows no executor and no stream;
+// what it waits for resumes it. Frames come from a free list of the thread, so a warm server
+// allocates none. Not thread-safe: one Task is resumed on one thread.
+//
+//   Task<Response> Upload(const Request& request) {
+//     for (;;) {
+//       const BodyChunk chunk = co_await request.ReadBody();
+//       if (chunk.end()) break;
+//       ...chunk.data...
+//     }
+//     co_return Response::Text("done\n");
+//   }
+
+#ifndef CORELANE_HTTP_TASK_H_
+#define CORELANE_HTTP_TASK_H_
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "core/check.h"
+
+namespace corelane::http {
+namespace internal {
+
+// Recycles coroutine frames by size class, per thread, bounded.
+void* AllocateFrame(size_t size);
+void FreeFrame(void* frame, size_t size);
+
+class TaskPromiseBase {
+ public:
+  static void* operator new(size_t size) { return AllocateFrame(size); }
+  static void operator delete(void* frame, size_t size) { FreeFrame(frame, size); }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  struct FinalAwaiter {
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+      TaskPromiseBase& promise = self.promise();
+      if (promise.on_done_ != nullptr) promise.on_done_(promise.on_done_context_);
+      return promise.continuation_;
+    }
+    void await_resume() const noexcept {}
+  };
+  FinalAwaiter final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+
+  void set_continuation(std::coroutine_handle<> continuation) { continuation_ = continuation; }
+  void set_on_done(void (*on_done)(void*), void* context) {
+    on_done_ = on_done;
+    on_done_context_ = context;
+  }
+
+ protected:
+  void Rethrow() {
+    if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+  }
+
+ private:
+  std::coroutine_handle<> continuation_ = std::noop_coroutine();
+  void (*on_done_)(void*) = nullptr;
+  void* on_done_context_ = nullptr;
+  std::exception_ptr exception_;
+};
+
+template <class T>
+class TaskPromise : public TaskPromiseBase {
+ public:
+  std::coroutine_handle<TaskPromise> get_return_object() {
+    return std::coroutine_handle<TaskPromise>::from_promise(*this);
+  }
+  template <class U>
+  void return_value(U&& value) {
+    value_.emplace(std::forward<U>(value));
+  }
+  T Take() {
+    Rethrow();
+    return std::move(*value_);
+  }
+
+ private:
+  std::optional<T> value_;
+};
+
+template <>
+class TaskPromise<void> : public TaskPromiseBase {
+ public:
+  std::coroutine_handle<TaskPromise> get_return_object() {
+    return std::coroutine_handle<TaskPromise>::from_promise(*this);
+  }
+  void return_void() {}
+  void Take() { Rethrow(); }
+};
+
+}  // namespace internal
+
+// Move-only owner of the frame. Destroying it destroys the frame; a frame that some operation in
+// flight will resume must not be destroyed.
+template <class T = void>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = internal::TaskPromise<T>;
+  using Handle = std::coroutine_handle<promise_type>;
+
+  Task() = default;
+  Task(Handle handle) : handle_(handle) {}  // NOLINT: get_return_object converts.
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Task& operator=(Task&& other) noexcept {
+    Task(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~Task() {
+    if (handle_) handle_.destroy();
+  }
+  void swap(Task& other) noexcept { std::swap(handle_, other.handle_); }
+
+  explicit operator bool() const { return handle_ != nullptr; }
+  bool done() const { return handle_.done(); }
+
+  // For the owner of the outermost task: `on_done(context)` is called when it ends.
+  void Start(void (*on_done)(void*), void* context) {
+    handle_.promise().set_on_done(on_done, context);
+    handle_.resume();
+  }
+  // The result, or the exception that ended it. Once, after done().
+  T Take() { return handle_.promise().Take(); }
+
+  auto operator co_await() && noexcept {
+    struct Awaiter {
+      Handle handle;
+      bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
+        handle.promise().set_continuation(awaiting);
+        return handle;
+      }
+      T await_resume() const { return handle.promise().Take(); }
+    };
+    return Awaiter{handle_};
+  }
+
+ private:
+  Handle handle_;
+};
+
+}  // namespace corelane::http
+
+#endif  // CORELANE_HTTP_TASK_H_

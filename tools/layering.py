@@ -1,0 +1,128 @@
+"""Which way the folders may depend: the table that tools/check holds the tree against.
+
+A folder is a Bazel package ("driver/ring" is one of its own). Patterns are those of fnmatch. See the
+picture in docs/architecture.md.
+"""
+
+# What a folder's shipped targets may depend on directly. A folder that is not named here fails the check.
+ALLOWED = {
+    "core": [],
+    "driver": ["core"],
+    "driver/*": ["driver", "core"],
+    "arp": ["core"],
+    "ip": ["arp", "core"],
+    "tcp": ["ip", "core"],
+    "udp": ["ip", "core"],
+    "stack": ["tcp", "udp", "ip", "arp", "driver", "core"],
+    "runtime": ["stack", "tcp", "udp", "ip", "driver", "core"],
+    "runtime/flags": ["core"],
+    "tls": ["runtime", "core"],
+    "http": ["tls", "runtime", "core", "examples/demo_page"],
+    "grpc": ["http", "tls", "runtime", "core"],
+    # Everything but real backends.
+    "testing": ["http", "grpc", "tls", "runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core",
+                "driver/ring", "driver/pcap", "driver/fault", "driver/capture", "driver/trace"],
+    "testing/*": ["*"],
+    "examples": ["*"],
+    "examples/*": ["*"],
+    "bench": ["*"],
+    "bench/*": ["*"],
+    "tools": ["*"],
+    "tools/*": ["*"],
+}
+
+# What tests, and what is built only for them, may depend on as well.
+ALLOWED_TO_TESTS = {
+    "*": ["testing", "testing/*", "driver/*", "examples", "bench"],
+}
+
+# Public targets besides the face of a folder. What is testonly may always be one.
+EXTRA_FACES = [
+    "//core:allocation_counter",  # Linking it replaces malloc.
+    "//http:demo_app",  # The examples' application; no part of the library.
+]
+
+# Folders that are not part of the library: their targets need no face, and only tests may use them.
+LOOSE = ["examples", "examples/*", "bench", "bench/*", "tools", "tools/*"]
+
+# Folders that anything may name: build rules, not code.
+UNRESTRICTED = ["bazel", ""]
+
+# System libraries that only these folders, or these targets, may depend on. A library not named is free.
+EXTERNAL = {
+    "@sys//:boost": ["runtime", "runtime/*", "tls", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
+    "@sys//:boost_url": ["runtime", "http", "examples", "examples/*"],
+    "@sys//:cli11": ["runtime/flags"],
+    "@sys//:dpdk": ["driver/dpdk"],
+    "@sys//:dpdk_net_ring": ["driver/dpdk"],
+    "@sys//:openssl": ["tls", "testing", "testing/*", "examples", "examples/*"],
+    "@sys//:pcap": ["driver/pcap", "testing", "testing/*"],
+    "@sys//:spdlog": ["runtime", "runtime/*", "examples", "examples/*", "bench", "bench/*"],
+    "@sys//:nghttp2": ["testing", "testing/*"],
+    "@sys//:grpcpp": ["testing", "testing/*"],
+}
+
+# What tests of these folders may use besides.
+EXTERNAL_FOR_TESTS = {
+    "@sys//:openssl": ["runtime", "http"],  # asio::ssl::stream over our sockets
+    "@sys//:zlib": ["http"],
+}
+
+# System libraries for tests and benchmarks only.
+TEST_LIBRARIES = ["@sys//:gtest", "@sys//:gtest_main", "@sys//:benchmark", "@sys//:benchmark_main"]
+
+# Folders whose protocol engines do no I/O. Only these targets of them, the I/O shells, may use Asio;
+# besides them, only the face and tests may depend on a shell.
+IO_SHELLS = {
+    "http": ["//http:serve", "//http:client", "//http:demo_app"],
+    "grpc": ["//grpc:server", "//grpc:channel"],
+}
+ASIO = "@sys//:boost"
+
+# Which library an #include <...> belongs to: a file that has the include needs the dependency.
+INCLUDE_OWNERS = [
+    (r"<boost/", ["@sys//:boost", "@sys//:boost_url"]),
+    (r"<openssl/", ["@sys//:openssl"]),
+    (r"<pcap[/.]", ["@sys//:pcap"]),
+    (r"<spdlog/", ["@sys//:spdlog"]),
+    (r"<CLI/", ["@sys//:cli11"]),
+    (r"<(gtest|gmock)/", ["@sys//:gtest"]),
+    (r"<benchmark/", ["@sys//:benchmark"]),
+    (r"<rte_", ["@sys//:dpdk"]),
+    (r"<nghttp2/", ["@sys//:nghttp2"]),
+    (r'["<]absl/', ["@sys//:absl_status", "@sys//:absl_strings"]),
+]
+
+BELOW_RUNTIME = ["core", "driver", "driver/*", "arp", "ip", "tcp", "udp", "stack"]
+
+# (name, regular expression, folders, files that may, what is right instead). Applied to shipped code,
+# comments left out.
+FORBIDDEN = [
+    ("thread", r"#include <(thread|future|condition_variable|mutex|shared_mutex|semaphore|latch|barrier)>|\bpthread_create\b",
+     [f for f in BELOW_RUNTIME if f != "driver/*"], ["core/thread_owner.h", "driver/pcap_file.h", "driver/pcap_file.cc"],
+     "nothing below runtime starts or waits for a thread"),
+    ("clock", r"\b(steady_clock|system_clock|high_resolution_clock|clock_gettime|gettimeofday|timespec_get)\b|\btime\((nullptr|NULL|0)\)",
+     BELOW_RUNTIME, ["core/time.cc"],
+     "nothing below runtime reads a clock: take an Instant"),
+    ("log", r"\bspdlog\b|\bstd::(cout|cerr|clog)\b|\b(std::)?(printf|puts)\(",
+     BELOW_RUNTIME, [],
+     "nothing below runtime logs: count it, or return a status"),
+    ("asio", r"#include <boost/",
+     BELOW_RUNTIME, [],
+     "nothing below runtime uses Asio"),
+    ("random", r"\bstd::random_device\b|\bgetrandom\(|\b(std::)?rand\(\)",
+     BELOW_RUNTIME, [],
+     "randomness is injected: take a core/random.h Random or a seed"),
+    ("dpdk", r"\brte_[a-z0-9_]+\b",
+     ["core", "driver", "arp", "ip", "tcp", "udp", "stack", "runtime", "runtime/*", "tls", "http", "grpc"], [],
+     "DPDK appears only in driver/dpdk"),
+]
+
+MAX_LINES = 600
+# Longer files, each with the reason why it is one.
+LONG_FILES = {
+    "http/h1_server_test.cc",  # one scripted connection per test; to be cut in two
+    "runtime/tcp_test.cc",  # likewise
+}
+
+MIN_SEEDS = 5  # In the corpus of a fuzz target.
