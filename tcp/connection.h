@@ -201,6 +201,8 @@ class Connection {
   void OnAlive(Instant now);
   void UpdateTimestamp(const Segment& s, Instant now);
   void OnData(const Segment& s, PacketBuf payload, Instant now);
+  bool MayKeep(const PacketBuf& payload, bool in_order) const;
+  void RefuseData();
   void AcceptInOrder(PacketBuf payload, uint32_t frames, Instant now);
   void AcceptOutOfOrder(SeqNum seq, PacketBuf payload);
   void OnFin();

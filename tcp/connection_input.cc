@@ -28,7 +28,12 @@ void Connection::OnPredicted(const Segment& s, PacketBuf payload, Instant now) {
     OnNewAck(s, now);
   }
   UpdateSendWindow(s);
-  if (s.payload_length > 0) AcceptInOrder(std::move(payload), s.frames, now);
+  if (s.payload_length == 0) return;
+  if (MayKeep(payload, true)) [[likely]] {
+    AcceptInOrder(std::move(payload), s.frames, now);
+  } else {
+    RefuseData();
+  }
 }
 
 void Connection::OnSegment(const Segment& s, PacketBuf payload, Instant now) {
@@ -397,7 +402,9 @@ void Connection::OnData(const Segment& s, PacketBuf payload, Instant now) {
       length -= beyond;
     }
     if (length > 0) {
-      if (seq == rcv_nxt_) {
+      if (!MayKeep(payload, seq == rcv_nxt_)) {
+        RefuseData();
+      } else if (seq == rcv_nxt_) {
         AcceptInOrder(std::move(payload), s.frames, now);
       } else {
         AcceptOutOfOrder(seq, std::move(payload));
@@ -416,6 +423,21 @@ void Connection::OnData(const Segment& s, PacketBuf payload, Instant now) {
       WantTransmit();
     }
   }
+}
+
+// A device receives into packets of one pool. If what applications have not read yet, or what waits
+// for a gap to be filled, could take all of them, nothing would arrive any more that ends the wait.
+bool Connection::MayKeep(const PacketBuf& payload, bool in_order) const {
+  const PacketPool& pool = *payload->pool;
+  if (in_order) return receive_queue_.empty() || pool.available() >= pool.max_packets() / 8;
+  return pool.available() >= pool.max_packets() / 4;
+}
+
+// Acceptable data for which there is no memory is dropped; the peer sends it again.
+void Connection::RefuseData() {
+  r_->counters->memory_drops.Increment(1);
+  ack_now_ = ack_urgent_ = true;
+  WantTransmit();
 }
 
 void Connection::AcceptInOrder(PacketBuf payload, uint32_t frames, Instant now) {

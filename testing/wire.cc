@@ -56,7 +56,7 @@ size_t WireDevice::TransmitBurst(Instant, std::span<PacketBuf> in) {
 
 Wire::Wire(const WireOptions& options)
     : v6_(options.v6),
-      device_(options.mtu, options.max_tx_segments),
+      device_(options.mtu, options.max_tx_segments, options.pool_packets),
       stack_(std::make_unique<stack::Stack>(options.stack, clock_.Now())) {
   stack::InterfaceOptions interface;
   interface.addresses = {{address_v4(), 24}, {address_v6(), 64}};

@@ -58,6 +58,7 @@ struct WireOptions {
   bool static_neighbor = true;  // the peer's MAC address is configured; false: it is asked for
   uint16_t mtu = 1500;
   uint16_t max_tx_segments = 64;  // of a packet that the device gathers
+  size_t pool_packets = 4096;     // of the device
   stack::StackOptions stack;
 };
 
