@@ -33,6 +33,11 @@ REFUSED = [
     (["--seconds", "soon"], ["--seconds", "soon"]),
     (["--device", "kernel:", "--address", "10.0.0.1/24"], ["--address", "kernel:"]),
 ]
+REFUSED_FAULTS = [
+    (["--fault", "loss=2"], ["--fault", "loss=2"]),
+    (["--fault", "nosuch=1"], ["--fault", "nosuch"]),
+    (["--device", "kernel:", "--fault", "loss=0.1"], ["--fault", "kernel:"]),
+]
 
 
 class Serving(lab.TestCase):
@@ -90,6 +95,14 @@ class Refusing(lab.TestCase):
     def test_mistakes(self):
         for flags, names in REFUSED:
             self.refused(flags, names)
+
+    def test_faults(self):
+        for flags, names in REFUSED_FAULTS:
+            self.refused(flags, names)
+
+    def test_capture_that_cannot_be_written(self):
+        path = lab.scratch("nosuch") + "/x.pcap"
+        self.refused([*ANY_PORT, "--capture", path], ["--capture", path])
 
     def test_taken_port(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
