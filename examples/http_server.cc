@@ -1,8 +1,9 @@
 // The demonstration: an HTTP server on corelane's own TCP/IP stack; see README.md.
 //
-//   http_server                              on the in-process ring, reached through a forwarder at
-//   127.0.0.1:8080 http_server --device tap:corelane0       on a Linux TAP interface http_server
-//   --device kernel:             the same application on the kernel's sockets
+//   http_server                         on the in-process ring, behind a forwarder at
+//   127.0.0.1:8080 http_server --device tap:corelane0  on a Linux TAP interface http_server
+//   --device kernel:        the same application on the kernel's sockets http_server --fault
+//   loss=0.01,reorder=0.02   on a network that loses and reorders packets
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -15,12 +16,14 @@
 #include <optional>
 #include <string>
 
+#include "driver/fault.h"
 #include "examples/forwarder.h"
 #include "examples/stack_setup.h"
 #include "examples/stack_stats.h"
 #include "http/demo_app.h"
 #include "http/serve.h"
 #include "runtime/flags/common_flags.h"
+#include "runtime/flags/value.h"
 #include "runtime/tcp_listener.h"
 #include "runtime/worker.h"
 
@@ -111,10 +114,18 @@ int RunOnKernel(const runtime::FlagParser& parser, const runtime::CommonFlags& f
   return Serve(worker, std::move(acceptor), stats, flags, local.ToString());
 }
 
-int RunOnStack(const runtime::FlagParser& parser, const runtime::CommonFlags& flags) {
+int RunOnStack(const runtime::FlagParser& parser, const runtime::CommonFlags& flags,
+               const std::string& fault) {
+  std::optional<driver::FaultOptions> faults;
+  if (!fault.empty()) {
+    const auto parsed = driver::ParseFaultOptions(fault);
+    if (!parsed.ok())
+      return parser.Reject("--fault", fault, std::string(parsed.status().message()));
+    faults = *parsed;
+  }
   Lanes lanes;
   runtime::Worker worker;
-  const absl::Status status = OpenLanes(flags, worker, lanes);
+  const absl::Status status = OpenLanes(flags, worker, lanes, faults);
   if (!status.ok()) return parser.Reject("--device", flags.device, std::string(status.message()));
   const bool forwards = lanes.forwarder.stack != nullptr;
   const uint16_t port = forwards ? 80 : flags.listen->port;
@@ -138,8 +149,19 @@ int Main(int argc, char** argv) {
                              "Serves a live picture of the TCP/IP stack that it runs on.");
   runtime::CommonFlags flags = ServerDefaults();
   runtime::AddCommonFlags(parser, flags);
+  std::string fault;
+  parser.AddFlag("--fault", runtime::Text(&fault, "SPEC"),
+                 "makes a bad network of the server's device: KEY=VALUE[,KEY=VALUE]... such as "
+                 "loss=0.01,reorder=0.02,seed=7; KEY is one of loss, burst_loss, burst_length, "
+                 "corrupt, duplicate, reorder, reorder_delay, delay, jitter, bandwidth, queue, in "
+                 "one direction as rx.KEY or tx.KEY, or seed or hold");
+  parser.AddCheck([&]() -> std::optional<runtime::FlagParser::Mistake> {
+    if (fault.empty() || !flags.on_kernel()) return std::nullopt;
+    return runtime::FlagParser::Mistake{"--fault", "cannot go with --device " + flags.device,
+                                        "a device that carries frames, such as ring: or tap:NAME"};
+  });
   if (const std::optional<int> status = parser.Parse(argc, argv)) return *status;
-  return flags.on_kernel() ? RunOnKernel(parser, flags) : RunOnStack(parser, flags);
+  return flags.on_kernel() ? RunOnKernel(parser, flags) : RunOnStack(parser, flags, fault);
 }
 
 }  // namespace

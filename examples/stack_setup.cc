@@ -31,6 +31,7 @@ IpPrefix Neighbor(const IpPrefix& own) {
 }
 
 absl::StatusOr<Lane> OpenLane(const std::string& uri, const std::string& capture,
+                              const std::optional<driver::FaultOptions>& faults,
                               const stack::InterfaceOptions& interface, runtime::Worker& worker) {
   Lane lane;
   auto device = driver::OpenDevice(uri);
@@ -41,6 +42,7 @@ absl::StatusOr<Lane> OpenLane(const std::string& uri, const std::string& capture
     if (!captured.ok()) return captured.status();
     lane.device = *std::move(captured);
   }
+  if (faults) lane.device = driver::InjectFaults(std::move(lane.device), *faults);
   stack::StackOptions options;
   options.seed = runtime::RandomSeed();
   options.tcp.no_delay = true;
@@ -67,7 +69,8 @@ IpAddress ServerAddress(const runtime::CommonFlags& flags) {
   return v4 != flags.addresses.end() ? v4->address : flags.addresses.front().address;
 }
 
-absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worker, Lanes& lanes) {
+absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worker, Lanes& lanes,
+                       const std::optional<driver::FaultOptions>& faults) {
   const bool ring = flags.device_scheme() == "ring";
   std::string uri = flags.device;
   if (uri == "ring" || uri == "ring:") uri = "ring:demo,depth=256";
@@ -77,13 +80,13 @@ absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worke
   for (const runtime::StaticNeighbor& n : flags.neighbors) {
     interface.neighbors.emplace_back(n.address, n.mac);
   }
-  auto server = OpenLane(uri, flags.capture, interface, worker);
+  auto server = OpenLane(uri, flags.capture, faults, interface, worker);
   if (!server.ok()) return server.status();
   lanes.server = *std::move(server);
   if (!ring) return absl::OkStatus();
   stack::InterfaceOptions other;
   for (const IpPrefix& address : flags.addresses) other.addresses.push_back(Neighbor(address));
-  auto forwarder = OpenLane(uri, "", other, worker);
+  auto forwarder = OpenLane(uri, "", std::nullopt, other, worker);
   if (!forwarder.ok()) return forwarder.status();
   lanes.forwarder = *std::move(forwarder);
   return absl::OkStatus();

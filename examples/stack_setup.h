@@ -4,11 +4,13 @@
 #define CORELANE_EXAMPLES_STACK_SETUP_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "driver/device.h"
+#include "driver/fault.h"
 #include "runtime/flags/common_flags.h"
 #include "runtime/worker.h"
 #include "stack/stack.h"
@@ -33,7 +35,9 @@ struct Lanes {
 runtime::CommonFlags ServerDefaults();
 
 // Opens devices and makes stacks. The error's message names flag, value and what would be right.
-absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worker, Lanes& lanes);
+// With `faults` the server's device is a bad one; a capture shows what is left on the wire.
+absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worker, Lanes& lanes,
+                       const std::optional<driver::FaultOptions>& faults = std::nullopt);
 
 // The server's address that clients use: of --address, IPv4 first.
 IpAddress ServerAddress(const runtime::CommonFlags& flags);
