@@ -85,7 +85,8 @@ class BlockPool {
     owner_.Check();
     block->next_free = free_;
     free_ = block;
-    if (--in_use_ == 0 && retired_) [[unlikely]] delete this;
+    if (--in_use_ == 0 && retired_) [[unlikely]]
+      delete this;
   }
 
   Block* free_ = nullptr;
@@ -101,7 +102,8 @@ class BlockPool {
   [[no_unique_address]] ThreadOwner owner_;
 };
 
-// Owns a pool whose blocks may outlive the owner: frames in flight refer to them until their device is done.
+// Owns a pool whose blocks may outlive the owner: frames in flight refer to them until their device
+// is done.
 struct RetireBlockPool {
   void operator()(BlockPool* pool) const { pool->Retire(); }
 };

@@ -214,7 +214,8 @@ class PacketPool {
     owner_.Check();
     head->next_packet = free_;
     free_ = head;
-    if (--in_use_ == 0 && retired_) [[unlikely]] delete this;
+    if (--in_use_ == 0 && retired_) [[unlikely]]
+      delete this;
   }
 
   size_t in_use() const { return in_use_; }

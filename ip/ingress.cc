@@ -1,6 +1,8 @@
 #include "ip/ingress.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "ip/ipv4.h"
@@ -22,6 +24,16 @@ bool HasGoodShortChecksum(const uint8_t* p) {
   sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
   sum = (sum & 0xffff) + (sum >> 16);
   return sum == 0xffff;
+}
+
+// An IPv4 address of a header as IpAddress, in two whole words: bytes stored one by one would stall
+// whoever loads the address next.
+IpAddress MappedFromWire(const uint8_t* p) {
+  static_assert(std::endian::native == std::endian::little);
+  uint32_t raw;
+  std::memcpy(&raw, p, 4);
+  const std::array<uint64_t, 2> words = {0, uint64_t{raw} << 32 | 0xffff'0000};
+  return Ipv6Address(std::bit_cast<std::array<uint8_t, 16>>(words));
 }
 
 DropReason CheckAddresses(Ipv4Address src, Ipv4Address dst) {
@@ -74,8 +86,8 @@ DropReason ParseIpv4(std::span<const uint8_t> first_segment, size_t packet_size,
   const Ipv4Address src = Ipv4Address::FromBytes(p + 12);
   const Ipv4Address dst = Ipv4Address::FromBytes(p + 16);
   const uint16_t fragment = LoadBe16(p + 6);
-  ip.src = src;
-  ip.dst = dst;
+  ip.src = MappedFromWire(p + 12);
+  ip.dst = MappedFromWire(p + 16);
   ip.protocol = p[9];
   ip.ttl = p[8];
   ip.ecn = p[1] & 3;

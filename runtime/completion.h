@@ -145,7 +145,7 @@ class HandlerOp final : public Base {
   static void Do(Op* op, bool run) {
     auto* const self = static_cast<HandlerOp*>(op);
     if (!run) {
-      const Handler handler = self->Delete();
+      [[maybe_unused]] const Handler handler = self->Delete();
       return;
     }
     if (self->cancellable_) boost::asio::get_associated_cancellation_slot(self->handler_).clear();

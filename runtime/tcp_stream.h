@@ -94,14 +94,14 @@ class BasicTcpStream {
     return ec ? Endpoint{} : impl_->socket()->local();
   }
   Endpoint local_endpoint() const {
-    return Throwing([this](auto& ec) { return local_endpoint(ec); });
+    return Throwing([this](auto& ec) { return this->local_endpoint(ec); });
   }
   Endpoint remote_endpoint(error_code& ec) const {
     ec = Opened();
     return ec ? Endpoint{} : impl_->socket()->remote();
   }
   Endpoint remote_endpoint() const {
-    return Throwing([this](auto& ec) { return remote_endpoint(ec); });
+    return Throwing([this](auto& ec) { return this->remote_endpoint(ec); });
   }
   // Bytes that can be read without waiting.
   size_t available(error_code& ec) const {
@@ -109,7 +109,7 @@ class BasicTcpStream {
     return ec ? 0 : impl_->socket()->readable_bytes();
   }
   size_t available() const {
-    return Throwing([this](auto& ec) { return available(ec); });
+    return Throwing([this](auto& ec) { return this->available(ec); });
   }
 
   // shutdown_send: a FIN follows what was written. shutdown_receive: reads end with eof.

@@ -42,7 +42,7 @@ void TcpStreamImpl::Delete(TcpStreamImpl* impl) {
 
 void TcpStreamImpl::Detach() {
   if (connect_ != nullptr) {
-    worker_->Cancel(*connect_);
+    worker_->Disarm(*connect_);
     worker_->Abandon(*std::exchange(connect_, nullptr));
   }
   while (ReadOp* const op = reads_.PopFront()) worker_->Abandon(*op);
@@ -92,7 +92,7 @@ bool TcpStreamImpl::StartConnect(ConnectOp& op, const Endpoint& remote,
 
 void TcpStreamImpl::FinishConnect(const error_code& ec) {
   ConnectOp* const op = std::exchange(connect_, nullptr);
-  worker_->Cancel(*op);
+  worker_->Disarm(*op);
   if (ec) {
     ReleaseSocket();
   } else {

@@ -5,6 +5,7 @@
 
 #include "runtime/tcp_listener_impl.h"
 #include "runtime/tcp_stream_impl.h"
+#include "runtime/udp_socket_impl.h"
 
 namespace corelane::runtime {
 namespace {
@@ -246,6 +247,10 @@ void Worker::DispatchReady(stack::Stack& stack) {
   while (stack::TcpListener* const listener = stack.tcp().NextReadyListener()) {
     if (listener->user == nullptr) continue;
     static_cast<internal::TcpListenerImpl*>(listener->user)->OnReady();
+  }
+  while (udp::UdpSocket* const socket = stack.udp().NextReady()) {
+    if (socket->user == nullptr) continue;
+    static_cast<internal::UdpSocketImpl*>(socket->user)->OnReady();
   }
 }
 

@@ -216,7 +216,7 @@ class Worker : public boost::asio::execution_context {
     wake_.WakeIfSleeping();
   }
   void Arm(WorkerTimer& timer, Instant deadline) { timers_.Arm(timer, deadline); }
-  void Cancel(WorkerTimer& timer) { timers_.Cancel(timer); }
+  void Disarm(WorkerTimer& timer) { timers_.Cancel(timer); }
   void Register(IoObject& object) { objects_.PushBack(object); }
   // Calls object.Retry() in the next turn: memory was short, and no event will say when it is not.
   void RetryLater(IoObject& object) {
@@ -269,10 +269,10 @@ class Worker : public boost::asio::execution_context {
   WorkerCounters counters_;
 };
 
-// The worker behind an executor; one that wraps a worker's must have Asio's target() or context.
+// The worker behind an executor, or behind one that wraps it.
 template <class Executor>
 Worker& WorkerOf(const Executor& executor) {
-  if constexpr (std::is_same_v<Executor, WorkerExecutor>) {
+  if constexpr (std::is_base_of_v<WorkerExecutor, Executor>) {
     return executor.worker();
   } else if constexpr (requires { executor.template target<WorkerExecutor>(); }) {
     const WorkerExecutor* const target = executor.template target<WorkerExecutor>();

@@ -35,6 +35,29 @@ Sum16 LengthSum(size_t length, uint8_t protocol) {
          Sum16::OfWord(static_cast<uint16_t>(length)) + Sum16::OfWord(protocol);
 }
 
+// The packet's bytes and metadata in one segment, for a device that cannot gather as many as it
+// has. Null: out of packets, or longer than the device's packets are.
+PacketBuf Linearize(PacketBuf packet, PacketCache& cache) {
+  PacketBuf flat = cache.Take();
+  const size_t length = packet.packet_size();
+  if (!flat || flat.tailroom() < length) return PacketBuf();
+  packet.CopyOut(0, {flat.Append(length), length});
+  constexpr uint8_t kKept = PacketHead::kHasFlowHash | PacketHead::kHasVlan;
+  flat->flags = packet->flags & kKept;
+  flat->flow_hash = packet->flow_hash;
+  flat->segment_size = packet->segment_size;
+  flat->segment_count = packet->segment_count;
+  flat->ecn = packet->ecn;
+  flat->vlan_tci = packet->vlan_tci;
+  flat->l3_offset = packet->l3_offset;
+  flat->l4_offset = packet->l4_offset;
+  flat->payload_offset = packet->payload_offset;
+  flat->l3_checksum = packet->l3_checksum;
+  flat->l4_checksum = packet->l4_checksum;
+  flat->l4_protocol = packet->l4_protocol;
+  return flat;
+}
+
 }  // namespace
 
 bool Network::Refresh(Path& path, Instant now) {
@@ -275,6 +298,14 @@ void Network::SendFrame(Interface& interface, const MacAddress& to, uint16_t eth
   StoreBe16(p + 12, ether_type);
   packet->l3_offset = kHeader;
   packet->l4_offset = static_cast<uint16_t>(packet->l4_offset + kHeader);
+  if (packet->next_segment != nullptr &&
+      packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
+    packet = Linearize(std::move(packet), interface.cache());
+    if (!packet) {
+      Drop(DropReason::kNoBuffer);
+      return;
+    }
+  }
   if (!interface.Enqueue(std::move(packet))) Drop(DropReason::kDeviceFull);
 }
 

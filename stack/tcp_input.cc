@@ -15,6 +15,13 @@ using ip::DropReason;
 }  // namespace
 
 void TcpLayer::OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now) {
+  // RFC 9293 §3.9.2.3 (and RFC 1122 §3.2.1.3): nobody can be answered at the unspecified address.
+  const bool unspecified =
+      ip.src.is_v4() ? ip.src.v4().IsUnspecified() : ip.src.v6().IsUnspecified();
+  if (unspecified) {
+    network_.drops().Count(DropReason::kIpMartianSource);
+    return;
+  }
   const auto header = tcp::HeaderView::Parse(
       packet.bytes().subspan(std::min<size_t>(ip.header_length, packet.size())));
   if (!header || header->header_length() > ip.payload_length) {

@@ -16,7 +16,10 @@ namespace corelane::tcp {
 
 class NewReno {
  public:
-  void OnEstablished(uint32_t mss) { cwnd_ = InitialWindow(mss); }
+  // syn_lost: the SYN or its answer was retransmitted; then one segment (RFC 5681 §3.1).
+  void OnEstablished(uint32_t mss, bool syn_lost = false) {
+    cwnd_ = syn_lost ? mss : InitialWindow(mss);
+  }
 
   // RFC 6928 §2: min(10 * MSS, max(2 * MSS, 14600)).
   static uint32_t InitialWindow(uint32_t mss) {

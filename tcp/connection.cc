@@ -43,6 +43,7 @@ void Connection::OpenActive(SeqNum iss, uint32_t ts_offset, Instant now) {
   ts_offset_ = ts_offset;
   snd_una_ = iss;
   snd_nxt_ = iss;
+  recover_ = iss;  // RFC 6582 §3.2
   send_queue_.Start(iss + 1);
   send_limit_ = options_.send_buffer;
   receive_limit_ = options_.receive_buffer;
@@ -63,6 +64,7 @@ void Connection::OpenPassive(const Segment& syn, SeqNum iss, uint32_t ts_offset,
   ts_offset_ = ts_offset;
   snd_una_ = iss;
   snd_nxt_ = iss;
+  recover_ = iss;  // RFC 6582 §3.2
   send_queue_.Start(iss + 1);
   send_limit_ = options_.send_buffer;
   receive_limit_ = options_.receive_buffer;
@@ -124,7 +126,11 @@ size_t Connection::Write(std::span<const uint8_t> data, Instant now) {
     cc_.OnIdle(mss_);
   }
   const size_t n = room > 0 ? send_queue_.Append(data.first(room), mss_, snd_nxt_, *r_) : 0;
-  if (n < room) r_->counters->memory_drops.Increment(1);
+  if (n < room) {
+    r_->counters->memory_drops.Increment(1);
+    // No acknowledgement will come to say that there is room again: try later.
+    if (established_ && send_queue_.empty()) ArmPersist(now);
+  }
   if (n < data.size()) write_blocked_ = true;
   if (n > 0) WantTransmit();
   return n;
@@ -226,12 +232,16 @@ void Connection::Close(Instant now) {
   }
   reading_ended_ = true;
   CloseSend(now);
-  if (state_ == State::kFinWait2 && !TimerArmed(kLinger)) {
-    SetTimer(kLinger, now + options_.fin_wait_2);
-  }
+  if (state_ != State::kClosed && !TimerArmed(kLinger)) ArmLinger(now);
 }
 
 void Connection::Abort(Instant) {
+  PrepareReset();
+  Finish(Error::kAborted);
+}
+
+// RFC 9293 §3.10.5: which states send a RST when they are aborted.
+void Connection::PrepareReset() {
   switch (state_) {
     case State::kSynReceived:
     case State::kEstablished:
@@ -239,12 +249,17 @@ void Connection::Abort(Instant) {
     case State::kFinWait2:
     case State::kCloseWait:
       rst_due_ = true;
-      rst_seq_ = snd_nxt_;
+      break;
+    case State::kClosing:
+    case State::kLastAck:
+      // While bytes wait in front of the FIN, these are still ESTABLISHED or CLOSE-WAIT to the
+      // peer.
+      rst_due_ = !FinSent();
       break;
     default:
       break;
   }
-  Finish(Error::kAborted);
+  rst_seq_ = snd_nxt_;
 }
 
 void Connection::OnSoftError(Error error, Instant) {
@@ -261,14 +276,16 @@ void Connection::OnPathMss(uint16_t header_mss, Instant now) {
   if (header_mss >= header_mss_) return;
   header_mss_ = header_mss;
   mss_ = static_cast<uint16_t>(header_mss - (ts_ok_ ? 12 : 0));
-  if (flight_size() > 0 && established_) {
-    // RFC 1191 §6.5: what was too long is gone; this is no sign of congestion.
-    high_rxt_ = snd_una_;
-    recover_ = snd_nxt_;
-    recovery_ = Recovery::kLoss;
-    rtt_timing_ = false;
-    ArmRetransmit(now);
-    WantTransmit();
+  // RFC 1191 §6.5: what was too long is gone; this is no sign of congestion.
+  if (flight_size() > 0 && established_) RestartFlight(now);
+}
+
+void Connection::OnOptionsChanged(Instant now) {
+  send_limit_ = std::min(send_limit_, options_.send_buffer_max);
+  if (!options_.keepalive) {
+    ClearTimer(kKeepalive);
+  } else if (established_ && !is_closed() && state_ != State::kTimeWait) {
+    ArmKeepalive(now);
   }
 }
 

@@ -120,6 +120,8 @@ class Connection {
   void Abort(Instant now);
   // Gives a half-open connection up without a word.
   void Drop() { Finish(Error::kAborted); }
+  // Puts changed options() into force at once: keepalive, buffer limits.
+  void OnOptionsChanged(Instant now);
   // ICMP or the network layer cannot reach the peer at present (RFC 5461: not fatal once
   // connected).
   void OnSoftError(Error error, Instant now);
@@ -205,13 +207,18 @@ class Connection {
   void OnFinAcknowledged(Instant now);
   void NegotiateOptions(const Segment& syn);
   void EnterEstablished(Instant now);
+  bool AnswerAllowed(Instant now);
   void ChallengeAck(Instant now);
+  void AnswerUnacceptable(const Segment& s, Instant now);
   void GrowReceiveBuffer(Instant now);
 
   // connection_recovery.cc: RFC 5681, 6582, 6675
   void OnNewAck(const Segment& s, Instant now);
   void OnDuplicateAck();
+  bool MayRetransmit() const;
+  void RestartFlight(Instant now);
   uint32_t UpdateScoreboard(const Segment& s);
+  bool LossIsSacked() const;
   void SampleRtt(const Segment& s, Instant now);
   void EnterFastRecovery();
   void LeaveRecovery();
@@ -222,7 +229,7 @@ class Connection {
 
   // connection_output.cc
   PacketBuf TransmitSyn(PacketCache& cache, Instant now);
-  PacketBuf TransmitReset(PacketCache& cache);
+  PacketBuf TransmitReset(PacketCache& cache, Instant now);
   PacketBuf TransmitRetransmission(PacketCache& cache, SeqRange lost, uint32_t max_payload,
                                    Instant now);
   bool NextNewData(uint32_t max_payload, SeqRange& range, Instant now);
@@ -230,8 +237,9 @@ class Connection {
   PacketBuf TransmitProbe(PacketCache& cache, Instant now);
   PacketBuf TransmitAck(PacketCache& cache, Instant now);
   bool MaySendSmall(uint32_t length, uint32_t queued) const;
-  PacketBuf BuildSegment(PacketCache& cache, SeqRange payload, uint8_t flags, Instant now);
+  PacketBuf BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags, Instant now);
   OutgoingOptions DataOptions(Instant now) const;
+  void AddSackBlocks(OutgoingOptions& options, SeqRange& range) const;
   uint32_t UsableWindow() const;
   void AckSent();
   uint16_t AdvertiseWindow();
@@ -242,16 +250,24 @@ class Connection {
   void ArmRetransmit(Instant now);
   void ArmPersist(Instant now);
   void ArmKeepalive(Instant now);
+  void ArmLinger(Instant now);
   void OnRetransmitTimer(Instant now);
+  void OnPersistTimer(Instant now);
+  void OnLingerTimer(Instant now);
+  bool UserTimedOut(Instant now) const;
   void OnKeepaliveTimer(Instant now);
   void SetTimer(TimerKind kind, Instant deadline) { deadlines_[kind] = deadline; }
   void ClearTimer(TimerKind kind) { deadlines_[kind] = kNever; }
   bool TimerArmed(TimerKind kind) const { return deadlines_[kind] != kNever; }
   void UpdateWindowAfterRead(Instant now);
+  void PrepareReset();
   void Finish(Error error);
   void EnterTimeWait();
   bool CanSendData() const;
   bool FinSent() const { return fin_queued_ && snd_nxt_ == send_queue_.end() + 1; }
+  bool AnythingToSend() const {
+    return snd_nxt_ < send_queue_.end() || (fin_queued_ && !FinSent());
+  }
 
   // --- hot: touched by every segment ---
   Resources* r_;
@@ -320,14 +336,15 @@ class Connection {
   Instant ts_recent_age_{};
   Instant last_received_{};
   Instant last_sent_{};
-  Instant first_retransmit_{};  // RFC 5482: when the oldest data was first retransmitted
+  Instant stalled_since_{};  // RFC 5482: since when nothing was acknowledged; zero: no time-out yet
   Instant last_retransmit_{};
   Instant challenge_window_{};
   uint32_t challenges_ = 0;
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
   uint32_t retransmits_ = 0;
-  uint32_t read_since_ = 0;  // bytes the application read since rcv_space_time_
+  uint32_t read_since_ = 0;   // bytes the application read since rcv_space_time_
+  uint32_t linger_left_ = 0;  // what was unacknowledged when kLinger was armed
   Instant rcv_space_time_{};
   Options options_;
   Ports ports_;

@@ -14,8 +14,8 @@ namespace corelane::tcp {
 bool Connection::PredictedHeader(const Segment& s) const {
   const bool data_fits = s.payload_length <= rcv_wnd();
   return state_ == State::kEstablished && (s.flags & ~kPsh) == kAck && s.seq == rcv_nxt_ &&
-         recovery_ == Recovery::kOpen && reassembly_ == nullptr && scoreboard_ == nullptr &&
-         s.sack_count == 0 && s.has_timestamps == ts_ok_ &&
+         recovery_ == Recovery::kOpen && snd_wnd_ > 0 && reassembly_ == nullptr &&
+         scoreboard_ == nullptr && s.sack_count == 0 && s.has_timestamps == ts_ok_ &&
          (!ts_ok_ || static_cast<int32_t>(s.timestamps.value - ts_recent_) >= 0) &&
          s.ack >= snd_una_ && s.ack <= snd_nxt_ && data_fits && !fin_queued_ && !reading_ended_ &&
          (s.payload_length > 0 || s.ack > snd_una_);
@@ -88,9 +88,6 @@ void Connection::OnSegmentSynSent(const Segment& s, PacketBuf payload, Instant n
     // RFC 6298 §3 (Karn): a retransmitted SYN gives no sample without timestamps.
     SampleRtt(s, now);
     snd_una_ = s.ack;
-    retries_ = 0;
-    rtt_.ResetBackOff();
-    ClearTimer(kRetransmit);
     EnterEstablished(now);
     ack_now_ = true;
     // Data or a FIN with the SYN-ACK: continue as in the other states.
@@ -102,8 +99,9 @@ void Connection::OnSegmentSynSent(const Segment& s, PacketBuf payload, Instant n
     }
   } else {
     // Simultaneous open: send SYN,ACK. What came with the SYN is dropped and will be sent again.
+    // The SYN goes out a second time, so its acknowledgement measures nothing (Karn).
     state_ = State::kSynReceived;
-    snd_nxt_ = iss_;
+    rtt_timing_ = false;
     syn_due_ = true;
   }
   WantTransmit();
@@ -113,7 +111,12 @@ void Connection::EnterEstablished(Instant now) {
   state_ = State::kEstablished;
   established_ = true;
   r_->counters->established.Increment(1);
-  cc_.OnEstablished(mss_);
+  const bool syn_lost = std::exchange(retries_, uint8_t{0}) > 0;
+  cc_.OnEstablished(mss_, syn_lost);
+  rtt_.ResetBackOff();
+  if (syn_lost) rtt_.OnSynRetransmitted();
+  ClearTimer(kRetransmit);
+  syn_due_ = false;
   quick_acks_ = 4;
   max_snd_wnd_ = std::max(max_snd_wnd_, snd_wnd_);
   rcv_space_time_ = now;
@@ -122,6 +125,7 @@ void Connection::EnterEstablished(Instant now) {
   write_blocked_ = false;
   if (fin_queued_) {  // CloseSend() before the handshake was complete
     state_ = State::kFinWait1;
+    if (reading_ended_) ArmLinger(now);
   }
   ArmKeepalive(now);
   WantTransmit();
@@ -129,18 +133,19 @@ void Connection::EnterEstablished(Instant now) {
 
 // --- §3.10.7.4 the other states ---
 
+// RFC 7323 §5.5: a TS.Recent older than 24 days is no longer compared.
+constexpr Duration kOutdated = std::chrono::hours(24 * 24);
+
 bool Connection::PassesTimestampCheck(const Segment& s, Instant now) {
   if (!ts_ok_ || s.rst()) return true;
   // RFC 7323 §3.2: once negotiated, every segment but a RST carries the option; one without is
   // dropped.
   if (!s.has_timestamps) return false;
-  // RFC 7323 §5.3 R1; §5.5: a TS.Recent older than 24 days is no longer compared.
-  constexpr Duration kOutdated = std::chrono::hours(24 * 24);
+  // RFC 7323 §5.3 R1
   if (static_cast<int32_t>(s.timestamps.value - ts_recent_) < 0 &&
       now - ts_recent_age_ < kOutdated) {
     r_->counters->paws_rejected.Increment(1);
-    ack_now_ = ack_urgent_ = true;
-    WantTransmit();
+    AnswerUnacceptable(s, now);
     return false;
   }
   return true;
@@ -160,6 +165,17 @@ bool Connection::IsAcceptable(const Segment& s) const {
 
 void Connection::OnSegmentGeneral(const Segment& s, PacketBuf payload, Instant now) {
   if (!PassesTimestampCheck(s, now)) return;
+  // Simultaneous open: the peer's SYN,ACK acknowledges our SYN (RFC 9293 §3.5, figure 7, line 6),
+  // though its SYN lies before the window.
+  if (state_ == State::kSynReceived && !passive_ && s.seq == irs_ && s.ack == snd_nxt_ &&
+      (s.flags & (kSyn | kAck | kRst)) == (kSyn | kAck)) {
+    SampleRtt(s, now);
+    snd_una_ = s.ack;
+    snd_wnd_ = s.window;
+    EnterEstablished(now);
+    ack_now_ = true;
+    return;
+  }
   // First, the sequence number.
   if (!IsAcceptable(s)) {
     if (s.rst()) return;
@@ -168,7 +184,7 @@ void Connection::OnSegmentGeneral(const Segment& s, PacketBuf payload, Instant n
     if (state_ == State::kSynReceived && s.syn() && !s.has_ack() && s.seq == irs_) {
       syn_due_ = true;
     } else {
-      ack_now_ = ack_urgent_ = true;
+      AnswerUnacceptable(s, now);
     }
     // With a zero window, ACKs and RSTs are still taken (RFC 9293 §3.10.7.4, MUST-66).
     const bool closed_window_ack = rcv_wnd() == 0 && s.has_ack() && !s.syn() &&
@@ -192,9 +208,9 @@ void Connection::OnSegmentGeneral(const Segment& s, PacketBuf payload, Instant n
   }
   // Fifth, the ACK bit.
   if (!s.has_ack()) return;
+  if (!OnAck(s, now)) return;
   OnAlive(now);
   UpdateTimestamp(s, now);
-  if (!OnAck(s, now)) return;
   // Seventh, the text; eighth, the FIN. (Urgent data is delivered in line; RFC 6093.)
   OnData(s, std::move(payload), now);
 }
@@ -207,7 +223,8 @@ void Connection::OnAlive(Instant now) {
 void Connection::UpdateTimestamp(const Segment& s, Instant now) {
   // RFC 7323 §4.3 (2)
   if (ts_ok_ && s.has_timestamps && s.seq <= last_ack_sent_ &&
-      static_cast<int32_t>(s.timestamps.value - ts_recent_) >= 0) {
+      (static_cast<int32_t>(s.timestamps.value - ts_recent_) >= 0 ||
+       now - ts_recent_age_ >= kOutdated)) {
     ts_recent_ = s.timestamps.value;
     ts_recent_age_ = now;
   }
@@ -234,19 +251,32 @@ bool Connection::OnRst(const Segment& s, Instant now) {
   return false;
 }
 
-// RFC 5961 §5 and §7: at most a few a second, each connection with a limit of its own that a
-// stranger cannot know.
-void Connection::ChallengeAck(Instant now) {
+// RFC 5961 §5 and §7: answers to what may be forged go out at most a few times a second, each
+// connection with a limit of its own that a stranger cannot know.
+bool Connection::AnswerAllowed(Instant now) {
   constexpr Duration kWindow = std::chrono::seconds(1);
   if (now - challenge_window_ >= kWindow) {
     challenge_window_ = now;
     challenges_ = 0;
   }
   const uint32_t limit = 5 + (ts_offset_ >> 8) % 8;
-  if (challenges_ >= limit) return;
+  if (challenges_ >= limit) return false;
   ++challenges_;
+  return true;
+}
+
+void Connection::ChallengeAck(Instant now) {
+  if (!AnswerAllowed(now)) return;
   r_->counters->challenge_acks.Increment(1);
   ack_now_ = true;
+  WantTransmit();
+}
+
+// RFC 9293 §3.10.7.4: an ACK for every unacceptable segment. Those without data could answer each
+// other without end, so theirs are limited.
+void Connection::AnswerUnacceptable(const Segment& s, Instant now) {
+  if (s.payload_length == 0 && !AnswerAllowed(now)) return;
+  ack_now_ = ack_urgent_ = true;
   WantTransmit();
 }
 
@@ -264,9 +294,6 @@ bool Connection::OnAck(const Segment& s, Instant now) {
     snd_wnd_ = uint32_t{s.window} << snd_wscale_;
     snd_wl1_ = s.seq;
     snd_wl2_ = s.ack;
-    retries_ = 0;
-    rtt_.ResetBackOff();
-    ClearTimer(kRetransmit);
     EnterEstablished(now);
     return true;
   }
@@ -278,17 +305,24 @@ bool Connection::OnAck(const Segment& s, Instant now) {
   }
   const uint32_t newly_sacked = UpdateScoreboard(s);
   const uint32_t old_window = snd_wnd_;
+  const bool probing = snd_wnd_ == 0 && retries_ > 0;
   if (s.ack > snd_una_) {
     OnNewAck(s, now);
     UpdateSendWindow(s);
     if (fin_queued_ && snd_una_ == send_queue_.end() + 1) OnFinAcknowledged(now);
-    return state_ != State::kClosed;
+    if (state_ == State::kClosed) return false;
+    // The ACK itself may have been late: what it SACKs counts no less (RFC 6675 §5).
+    if (newly_sacked > 0 && recovery_ == Recovery::kOpen && LossIsSacked()) EnterFastRecovery();
+  } else {
+    UpdateSendWindow(s);
+    // RFC 5681 §2: what a duplicate ACK is; with SACK, one that brings news (RFC 6675 §2).
+    const bool duplicate =
+        s.ack == snd_una_ && flight_size() > 0 &&
+        (sack_ok_ ? newly_sacked > 0 : snd_wnd_ == old_window && s.payload_length == 0 && !s.fin());
+    if (duplicate) OnDuplicateAck();
   }
-  UpdateSendWindow(s);
-  // RFC 5681 §2: what a duplicate ACK is; with SACK, one that brings news (RFC 6675 §2).
-  const bool duplicate = s.ack == snd_una_ && flight_size() > 0 && s.payload_length == 0 &&
-                         !s.fin() && (sack_ok_ ? newly_sacked > 0 : snd_wnd_ == old_window);
-  if (duplicate) OnDuplicateAck();
+  // What was lost before the window closed waited for probes only.
+  if (probing && snd_wnd_ > 0 && flight_size() > 0) RestartFlight(now);
   return true;
 }
 
@@ -301,6 +335,7 @@ void Connection::UpdateSendWindow(const Segment& s) {
   snd_wl2_ = s.ack;
   if (window == snd_wnd_) return;
   if (window > snd_wnd_) WantTransmit();
+  if (snd_wnd_ == 0) stalled_since_ = Instant{};
   snd_wnd_ = window;
   max_snd_wnd_ = std::max(max_snd_wnd_, window);
   if (window > 0) {
@@ -313,7 +348,7 @@ void Connection::OnFinAcknowledged(Instant now) {
   switch (state_) {
     case State::kFinWait1:
       state_ = State::kFinWait2;
-      if (reading_ended_) SetTimer(kLinger, now + options_.fin_wait_2);
+      if (reading_ended_) ArmLinger(now);
       break;
     case State::kClosing:
       EnterTimeWait();
@@ -333,7 +368,7 @@ void Connection::OnData(const Segment& s, PacketBuf payload, Instant now) {
       state_ == State::kEstablished || state_ == State::kFinWait1 || state_ == State::kFinWait2;
   if (!receives) return;  // RFC 9293: should not occur; the text is ignored
   if (s.payload_length > 0) {
-    if (reading_ended_ && s.end() > rcv_nxt_) {
+    if (reading_ended_ && s.seq + s.payload_length > rcv_nxt_) {
       // RFC 9293 §3.6.1: data after CLOSE is answered by a reset, so that the peer learns that it
       // was lost.
       rst_due_ = true;
@@ -397,6 +432,7 @@ void Connection::AcceptInOrder(PacketBuf payload, uint32_t frames, Instant now) 
     const uint32_t more = reassembly_->TakeInOrder(rcv_nxt_, receive_queue_);
     rcv_nxt_ += more;
     bytes_in_ += more;
+    r_->counters->bytes_in.Increment(more);
     if (reassembly_->empty()) r_->reassembly->Delete(std::exchange(reassembly_, nullptr));
     // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
     ack_now_ = ack_urgent_ = true;
@@ -433,6 +469,7 @@ void Connection::OnFin() {
   if (fin_received_) return;
   fin_received_ = true;
   out_of_order_fin_ = false;
+  if (reassembly_ != nullptr) r_->reassembly->Delete(std::exchange(reassembly_, nullptr));
   rcv_nxt_ += 1;
   rcv_adv_ = Max(rcv_adv_, rcv_nxt_);
   events_ |= kReadable;

@@ -9,14 +9,12 @@ namespace corelane::tcp {
 
 PacketBuf Connection::PollTransmit(PacketCache& cache, uint32_t max_payload, Instant now) {
   if (!transmit_wanted_) return PacketBuf();
-  if (rst_due_) return TransmitReset(cache);
+  if (rst_due_) return TransmitReset(cache, now);
   if (syn_due_) return TransmitSyn(cache, now);
   if (CanSendData()) {
     SeqRange range;
-    if (NextRetransmission(range)) {
-      if (force_retransmit_ || Pipe() < cc_.cwnd()) {
-        return TransmitRetransmission(cache, range, max_payload, now);
-      }
+    if (NextRetransmission(range) && MayRetransmit()) {
+      return TransmitRetransmission(cache, range, max_payload, now);
     }
     if (NextNewData(max_payload, range, now)) return TransmitNewData(cache, range, now);
   }
@@ -61,7 +59,7 @@ bool Connection::NextNewData(uint32_t max_payload, SeqRange& range, Instant now)
   }
   const uint32_t usable = UsableWindow();
   uint32_t length = std::min({queued, usable, max_payload});
-  cwnd_limited_ = usable < queued && snd_wnd_ - flight_size() > usable;
+  cwnd_limited_ = usable < queued && snd_wnd_ > flight_size() + usable;
   if (length >= mss_) {
     // Whole segments; the rest waits for them to be acknowledged (Nagle) or goes along.
     const bool all = length == queued && (options_.no_delay || fin_queued_);
@@ -83,14 +81,14 @@ PacketBuf Connection::TransmitRetransmission(PacketCache& cache, SeqRange lost,
   uint32_t length = std::min({lost.length(), std::max<uint32_t>(window, mss_), max_payload});
   if (force_retransmit_) length = std::min<uint32_t>(length, mss_);
   if (length > mss_) length -= length % mss_;
-  const SeqRange range{lost.begin, lost.begin + length};
+  SeqRange range{lost.begin, lost.begin + length};
   PacketBuf packet = BuildSegment(cache, range, kAck, now);
   if (!packet) return packet;
   high_rxt_ = range.end;
   force_retransmit_ = false;
   rtt_timing_ = false;  // Karn (RFC 6298 §3)
   last_retransmit_ = now;
-  const uint32_t frames = std::max<uint32_t>(1, (length + mss_ - 1) / mss_);
+  const uint32_t frames = std::max<uint32_t>(1, (range.length() + mss_ - 1) / mss_);
   retransmits_ += frames;
   r_->counters->retransmitted_segments.Increment(frames);
   if (!TimerArmed(kRetransmit)) ArmRetransmit(now);
@@ -98,9 +96,9 @@ PacketBuf Connection::TransmitRetransmission(PacketCache& cache, SeqRange lost,
 }
 
 PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instant now) {
-  const bool fin = range.end > send_queue_.end();
   PacketBuf packet = BuildSegment(cache, range, kAck, now);
   if (!packet) return packet;
+  const bool fin = range.end > send_queue_.end();
   if (!rtt_timing_ && recovery_ == Recovery::kOpen) {
     rtt_timing_ = true;
     rtt_seq_ = range.begin;
@@ -118,15 +116,17 @@ PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instan
 }
 
 // One segment for `range` of the send queue, its last position the FIN where it lies beyond the
-// data.
-PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange range, uint8_t flags, Instant now) {
+// data. Cuts `range` where SACK blocks need the room.
+PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags,
+                                   Instant now) {
   OutgoingOptions options = DataOptions(now);
+  if (reassembly_ != nullptr && sack_ok_) [[unlikely]] {
+    AddSackBlocks(options, range);
+  }
   const SeqNum data_end = Min(range.end, send_queue_.end());
-  if (range.end > data_end) flags |= kFin;
-  uint32_t payload = range.begin < data_end ? Distance(range.begin, data_end) : 0;
+  if (range.end > data_end && range.begin < range.end) flags |= kFin;
+  const uint32_t payload = range.begin < data_end ? Distance(range.begin, data_end) : 0;
   if (payload > 0 && data_end == send_queue_.end()) flags |= kPsh;
-  // SACK blocks go with data only where the segment does not get too long for it.
-  if (payload > 0) options.sack_count = 0;
   const size_t header_length = kMinHeaderLength + options.length();
   PacketBuf packet = cache.Take();
   if (!packet) return packet;
@@ -152,12 +152,22 @@ OutgoingOptions Connection::DataOptions(Instant now) const {
     options.has_timestamps = true;
     options.timestamps = {TimestampNow(now), ts_recent_};
   }
-  if (reassembly_ != nullptr && sack_ok_) {
-    const size_t most = ts_ok_ ? 3 : 4;
-    options.sack_count =
-        static_cast<uint8_t>(reassembly_->SackBlocks(std::span(options.sack).first(most)));
-  }
   return options;
+}
+
+// RFC 2018 §4. Segments with data carry the blocks where an ACK is due with them, and give up
+// payload for them.
+void Connection::AddSackBlocks(OutgoingOptions& options, SeqRange& range) const {
+  const bool data = range.begin < Min(range.end, send_queue_.end());
+  if (data && !ack_now_) return;
+  const size_t most = ts_ok_ ? 3 : 4;
+  options.sack_count =
+      static_cast<uint8_t>(reassembly_->SackBlocks(std::span(options.sack).first(most)));
+  if (!data) return;
+  // Half a segment's payload stays.
+  while (options.sack_count > 0 && options.length() > header_mss_ / 2u) --options.sack_count;
+  const auto room = static_cast<uint32_t>(header_mss_ - options.length());
+  if (range.length() > room) range.end = range.begin + room;
 }
 
 // --- control segments ---
@@ -200,15 +210,17 @@ PacketBuf Connection::TransmitSyn(PacketCache& cache, Instant now) {
   return packet;
 }
 
-PacketBuf Connection::TransmitReset(PacketCache& cache) {
+PacketBuf Connection::TransmitReset(PacketCache& cache, Instant now) {
   PacketBuf packet = cache.Take();
   if (!packet) return packet;
   // RFC 9293 §3.10.7.3: while connecting, the RST takes its number from the ACK that it answers,
   // and carries none itself.
   const bool bare = state_ == State::kSynSent || state_ == State::kSynReceived;
+  // RFC 7323 §3.2: a RST should carry timestamps too.
+  const OutgoingOptions options = bare ? OutgoingOptions() : DataOptions(now);
   EmitHeader({ports_.local, ports_.remote, rst_seq_, bare ? SeqNum() : rcv_nxt_,
               static_cast<uint8_t>(bare ? kRst : kRst | kAck), 0},
-             OutgoingOptions(), packet.Append(kMinHeaderLength));
+             options, packet.Append(kMinHeaderLength + options.length()));
   packet->l4_checksum = ChecksumState::kPartial;
   rst_due_ = false;
   r_->counters->resets_out.Increment(1);
@@ -220,7 +232,8 @@ PacketBuf Connection::TransmitReset(PacketCache& cache) {
 // acknowledge (RFC 9293 §3.8.4); see docs/rfc-exceptions/window-probe.md for why it carries no
 // byte.
 PacketBuf Connection::TransmitProbe(PacketCache& cache, Instant now) {
-  PacketBuf packet = BuildSegment(cache, {snd_una_ - 1, snd_una_ - 1}, kAck, now);
+  SeqRange nothing{snd_una_ - 1, snd_una_ - 1};
+  PacketBuf packet = BuildSegment(cache, nothing, kAck, now);
   if (!packet) return packet;
   probe_due_ = false;
   if (snd_wnd_ == 0) {
@@ -231,7 +244,8 @@ PacketBuf Connection::TransmitProbe(PacketCache& cache, Instant now) {
 }
 
 PacketBuf Connection::TransmitAck(PacketCache& cache, Instant now) {
-  return BuildSegment(cache, {snd_nxt_, snd_nxt_}, kAck, now);
+  SeqRange nothing{snd_nxt_, snd_nxt_};
+  return BuildSegment(cache, nothing, kAck, now);
 }
 
 void Connection::AckSent() {

@@ -11,7 +11,8 @@ void Connection::SampleRtt(const Segment& s, Instant now) {
   if (rtt_timing_ && s.ack > rtt_seq_) {
     rtt_timing_ = false;
     rtt_.OnSample(now - rtt_start_);
-  } else if (ts_ok_ && s.has_timestamps && s.timestamps.echo != 0 && retries_ > 0) {
+  } else if (ts_ok_ && s.has_timestamps && s.timestamps.echo != 0 &&
+             (retries_ > 0 || rtt_.backoff() > 0)) {
     // RFC 7323 §4.1: the echo tells which transmission was answered, so Karn's rule does not forbid
     // this one. An echo of an earlier transmission also holds the waiting for answers that were
     // lost, so it counts only while nothing else is known.
@@ -29,8 +30,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
   snd_una_ = s.ack;
   send_queue_.Acknowledge(Min(s.ack, send_queue_.end()), *r_);
   retries_ = 0;
-  rtt_.ResetBackOff();
-  first_retransmit_ = Instant{};
+  stalled_since_ = Instant{};
   soft_error_ = false;
   high_rxt_ = Max(high_rxt_, snd_una_);
   if (scoreboard_ != nullptr) {
@@ -100,10 +100,15 @@ void Connection::OnDuplicateAck() {
     return;
   }
   if (recovery_ == Recovery::kLoss) return;
-  // RFC 6582 §3.2 step 1: the duplicates of an earlier recovery start no new one.
-  if (snd_una_ < recover_ && recover_ <= snd_nxt_) return;
-  const bool lost = scoreboard_ != nullptr && scoreboard_->LostEdge(mss_).has_value();
-  if (dup_acks_ >= Scoreboard::kDupThresh || lost) EnterFastRecovery();
+  // RFC 6582 §3.2 step 1: until the ACK covers more than recover_, the duplicates may come from
+  // segments that an earlier recovery sent twice. (SACKed bytes cannot.)
+  if (!sack_ok_ && snd_una_ == recover_) return;
+  if (dup_acks_ >= Scoreboard::kDupThresh || LossIsSacked()) EnterFastRecovery();
+}
+
+// RFC 6675 §4: IsLost(snd_una).
+bool Connection::LossIsSacked() const {
+  return scoreboard_ != nullptr && scoreboard_->LostEdge(mss_).has_value();
 }
 
 void Connection::EnterFastRecovery() {
@@ -143,6 +148,21 @@ void Connection::OnRetransmissionTimeout() {
   rtt_timing_ = false;
   rtt_.BackOff();
 }
+
+// Sends everything in flight again, as the window allows, though nothing speaks of congestion.
+void Connection::RestartFlight(Instant now) {
+  if (recovery_ == Recovery::kFast) LeaveRecovery();
+  recovery_ = Recovery::kLoss;
+  recover_ = snd_nxt_;
+  high_rxt_ = snd_una_;
+  rtt_timing_ = false;
+  rtt_.ResetBackOff();
+  ArmRetransmit(now);
+  WantTransmit();
+}
+
+// RFC 6675 §5 step C: a retransmission needs room for a segment, the first of a recovery does not.
+bool Connection::MayRetransmit() const { return force_retransmit_ || Pipe() + mss_ <= cc_.cwnd(); }
 
 // Below this every byte that is not SACKed counts as lost.
 SeqNum Connection::LostEdge() const {

@@ -5,6 +5,12 @@
 #include "tcp/connection.h"
 
 namespace corelane::tcp {
+namespace {
+
+// A peer that has not answered the last two of the rarest probes does not answer.
+constexpr Duration kSilence = 2 * kMaxRto;
+
+}  // namespace
 
 Instant Connection::NextDeadline() const {
   Instant next = deadlines_[0];
@@ -25,6 +31,12 @@ void Connection::ArmKeepalive(Instant now) {
   if (options_.keepalive) SetTimer(kKeepalive, now + options_.keepalive_idle);
 }
 
+void Connection::ArmLinger(Instant now) {
+  linger_left_ = Distance(snd_una_, send_queue_.end() + 1);
+  SetTimer(kLinger,
+           now + (state_ == State::kFinWait2 ? options_.fin_wait_2 : options_.orphan_timeout));
+}
+
 void Connection::OnTimer(Instant now) {
   if (now >= deadlines_[kDelayedAck]) {
     ClearTimer(kDelayedAck);
@@ -32,26 +44,56 @@ void Connection::OnTimer(Instant now) {
     WantTransmit();
   }
   if (now >= deadlines_[kRetransmit]) OnRetransmitTimer(now);
-  if (now >= deadlines_[kPersist]) {
-    ClearTimer(kPersist);
-    if (probes_ >= options_.retries && now - last_received_ > kMaxRto) {
-      Finish(Error::kTimedOut);
-      return;
-    }
-    ++probes_;
-    if (snd_wnd_ == 0) {
-      probe_due_ = true;
-    } else {
-      override_due_ =
-          true;  // RFC 9293 §3.8.6.2.1: the override time-out of the sender's SWS avoidance
-    }
-    WantTransmit();
-  }
+  if (now >= deadlines_[kPersist]) OnPersistTimer(now);
   if (now >= deadlines_[kKeepalive]) OnKeepaliveTimer(now);
-  if (now >= deadlines_[kLinger]) {
-    ClearTimer(kLinger);
-    Finish(Error::kNone);
+  if (now >= deadlines_[kLinger]) OnLingerTimer(now);
+}
+
+// RFC 5482: nothing was acknowledged for as long as the application cares to wait.
+bool Connection::UserTimedOut(Instant now) const {
+  return options_.user_timeout != Duration::zero() && stalled_since_ != Instant{} &&
+         now - stalled_since_ >= options_.user_timeout;
+}
+
+void Connection::OnPersistTimer(Instant now) {
+  ClearTimer(kPersist);
+  if (!AnythingToSend()) {
+    // A Write() found no memory, and nothing in flight will wake the application.
+    if (write_blocked_) events_ |= kWritable;
+    write_blocked_ = false;
+    return;
   }
+  if (snd_wnd_ > 0) {
+    override_due_ = true;  // RFC 9293 §3.8.6.2.1: the time-out of the sender's SWS avoidance
+    WantTransmit();
+    return;
+  }
+  // RFC 9293 §3.8.6.1, MUST-37: for ever while the peer answers, but not without answers.
+  const bool silent = probes_ >= options_.retries && now - last_received_ > kSilence;
+  if (silent || UserTimedOut(now)) {
+    Finish(Error::kTimedOut);
+    return;
+  }
+  if (stalled_since_ == Instant{}) stalled_since_ = now;
+  if (probes_ < 255) ++probes_;
+  probe_due_ = true;
+  WantTransmit();
+}
+
+// The application is gone: what is left gets a bounded time.
+void Connection::OnLingerTimer(Instant now) {
+  ClearTimer(kLinger);
+  if (state_ == State::kFinWait2) {
+    Finish(Error::kNone);
+    return;
+  }
+  const uint32_t left = Distance(snd_una_, send_queue_.end() + 1);
+  if (!established_ || left <= linger_left_ / 2) {
+    ArmLinger(now);
+    return;
+  }
+  PrepareReset();
+  Finish(Error::kTimedOut);
 }
 
 void Connection::OnRetransmitTimer(Instant now) {
@@ -64,7 +106,6 @@ void Connection::OnRetransmitTimer(Instant now) {
     }
     ++retries_;
     rtt_.BackOff();
-    rtt_.OnSynRetransmitted();
     rtt_timing_ = false;
     syn_due_ = true;
     ArmRetransmit(now);
@@ -72,13 +113,12 @@ void Connection::OnRetransmitTimer(Instant now) {
     return;
   }
   if (flight_size() == 0) return;
-  if (first_retransmit_ == Instant{}) first_retransmit_ = now;
-  const bool user_timeout =
-      options_.user_timeout != Duration::zero() && now - first_retransmit_ >= options_.user_timeout;
+  // The timer was armed when something was acknowledged last.
+  if (stalled_since_ == Instant{}) stalled_since_ = now - rtt_.rto();
   // A peer that closed its window and still answers is alive (RFC 9293 §3.8.6.1, MUST-37).
   const bool window_closed = snd_wnd_ == 0;
-  const bool alive = window_closed && now - last_received_ < kMaxRto;
-  if (user_timeout || (retries_ >= options_.retries && !alive)) {
+  const bool alive = window_closed && now - last_received_ <= kSilence;
+  if (UserTimedOut(now) || (retries_ >= options_.retries && !alive)) {
     Finish(Error::kTimedOut);
     return;
   }
@@ -90,6 +130,10 @@ void Connection::OnRetransmitTimer(Instant now) {
     OnRetransmissionTimeout();
   }
   ArmRetransmit(now);
+  if (options_.user_timeout != Duration::zero()) {
+    const Instant end = stalled_since_ + options_.user_timeout;
+    SetTimer(kRetransmit, std::max(now, std::min(deadlines_[kRetransmit], end)));
+  }
   WantTransmit();
 }
 

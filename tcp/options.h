@@ -30,7 +30,7 @@ struct Options {
   bool window_scaling = true;
   bool keepalive = false;  // RFC 9293 §3.8.4, off by default (MUST-25)
 
-  uint8_t syn_retries = 6;  // more than three minutes (RFC 9293 §3.8.3, MUST-23)
+  uint8_t syn_retries = 7;  // 247 seconds; at least three minutes (RFC 9293 §3.8.3, MUST-23)
   uint8_t retries = 15;     // retransmissions of the same data before giving up (R2)
   uint8_t keepalive_probes = 9;
   Duration delayed_ack = std::chrono::milliseconds(40);  // at most 500 ms (RFC 9293 §3.8.6.3)
@@ -39,6 +39,9 @@ struct Options {
   Duration user_timeout{};  // RFC 5482; 0: only `retries` counts
   Duration fin_wait_2 =
       std::chrono::seconds(60);  // how long a closed socket waits for the peer's FIN
+  // A closed socket that still has bytes to deliver must get half of them acknowledged in each such
+  // period, or it is reset: a peer that reads slowly or never cannot keep it for ever.
+  Duration orphan_timeout = std::chrono::seconds(60);
 };
 
 }  // namespace corelane::tcp

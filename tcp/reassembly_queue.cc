@@ -17,7 +17,10 @@ uint32_t ReassemblyQueue::Insert(SeqNum seq, PacketBuf payload) {
   const bool extends = range != last && range->span.begin <= seq;
   if (extends) {
     const uint32_t known = Distance(seq, range->span.end);
-    if (known >= Distance(seq, end)) return 0;
+    if (known >= Distance(seq, end)) {
+      range->changed = ++clock_;  // RFC 2018 §4: the range of the latest segment leads
+      return 0;
+    }
     payload.TrimFront(known);
     seq = range->span.end;
   }
@@ -30,14 +33,20 @@ uint32_t ReassemblyQueue::Insert(SeqNum seq, PacketBuf payload) {
   }
   const uint32_t kept = Distance(seq, end);
   if (kept == 0) return 0;
+  if (!extends && kept <= kTiny && packets_ >= kMaxRanges && packets_ * kTiny > bytes_) return 0;
   const size_t index = static_cast<size_t>(range - ranges_.data());
   if (extends) {
+    packets_ -= range->packets.size();
+    PacketHead* const back = range->packets.back();
     range->packets.PushBack(std::move(payload));
+    if (kept <= kTiny) range->packets.CoalesceBack(back);
+    packets_ += range->packets.size();
     range->span.end = end;
     range->changed = ++clock_;
     if (next != last && next->span.begin == end) MergeWithNext(index);
   } else if (range != last && range->span.begin == end) {
     range->packets.PushFront(std::move(payload));
+    ++packets_;
     range->span.begin = seq;
     range->changed = ++clock_;
   } else {
@@ -56,6 +65,7 @@ void ReassemblyQueue::InsertRange(size_t index, SeqNum seq, PacketBuf payload) {
   range.packets.PushBack(std::move(payload));
   range.changed = ++clock_;
   ++count_;
+  ++packets_;
 }
 
 void ReassemblyQueue::RemoveRange(size_t index) {
@@ -76,6 +86,7 @@ uint32_t ReassemblyQueue::TakeInOrder(SeqNum rcv_nxt, PacketQueue& out) {
   while (count_ > 0 && ranges_[0].span.begin <= rcv_nxt) {
     Range& range = ranges_[0];
     bytes_ -= range.span.length();
+    packets_ -= range.packets.size();
     uint32_t overlap = Distance(range.span.begin, Min(rcv_nxt, range.span.end));
     while (overlap > 0) {
       const uint32_t size = range.packets.front()->packet_length;

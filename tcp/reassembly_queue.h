@@ -3,9 +3,9 @@
 //   rcv_nxt        ranges_[0]        ranges_[1]
 //     |   hole   [ p ][ p ][ p )   hole   [ p )      each range: a chain of packets without a gap
 //
-// Bounded in ranges and bytes; what does not fit is dropped and will be retransmitted. Overlaps are
-// resolved in favour of the bytes that came first, so no sequence of segments can change bytes that
-// were already acknowledged by SACK.
+// Bounded in ranges, packets and bytes; what does not fit is dropped and will be retransmitted.
+// Overlaps are resolved in favour of the bytes that came first, so no sequence of segments can
+// change bytes that were already acknowledged by SACK.
 
 #ifndef CORELANE_TCP_REASSEMBLY_QUEUE_H_
 #define CORELANE_TCP_REASSEMBLY_QUEUE_H_
@@ -22,9 +22,11 @@ namespace corelane::tcp {
 class ReassemblyQueue {
  public:
   static constexpr size_t kMaxRanges = 128;
+  // Segments up to this size share packets, and are dropped when packets hold less on average.
+  static constexpr uint32_t kTiny = 256;
 
   // Takes the bytes [seq, seq + payload size), all beyond rcv_nxt. Returns how many were new and
-  // kept; 0: they were there already, or there is no room for one more range.
+  // kept; 0: they were there already, or there is no room.
   uint32_t Insert(SeqNum seq, PacketBuf payload);
   // Moves what now continues at `rcv_nxt` to `out` and returns how many bytes that is. Overlap with
   // bytes below rcv_nxt is cut off.
@@ -52,6 +54,7 @@ class ReassemblyQueue {
 
   size_t count_ = 0;
   uint32_t bytes_ = 0;
+  size_t packets_ = 0;
   uint32_t clock_ = 0;
   std::array<Range, kMaxRanges> ranges_;  // sorted, disjoint, not touching
 };

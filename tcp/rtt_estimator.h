@@ -34,10 +34,12 @@ class RttEstimator {
   void BackOff() {
     if (backoff_ < 16) ++backoff_;
   }
-  // New data was acknowledged: Karn's back-off ends with the next sample, but an ACK of new data
-  // shows life.
+  // What the timer waited for was no loss: the handshake is complete, a closed window opened. An
+  // ACK of new data is no reason (Karn's rule, RFC 6298 §5.5: the next sample is), or a path whose
+  // round trip grew beyond the RTO would never be measured.
   void ResetBackOff() { backoff_ = 0; }
-  // RFC 6298 §5.7: the SYN was retransmitted, so the first data gets three seconds.
+  // RFC 6298 §5.7: the SYN was retransmitted, so the first data gets three seconds. Called once the
+  // handshake is complete.
   void OnSynRetransmitted() {
     if (!has_sample_) initial_ = std::chrono::seconds(3);
   }
@@ -46,6 +48,7 @@ class RttEstimator {
     const Duration base =
         has_sample_ ? std::max(srtt_ + std::max<Duration>(kGranularity, 4 * rttvar_), kMinRto)
                     : initial_;
+    if (base >= kMaxRto) return kMaxRto;
     return std::min<Duration>(base * (int64_t{1} << backoff_), kMaxRto);
   }
   bool has_sample() const { return has_sample_; }

@@ -95,6 +95,7 @@ class UdpSocket {
   Endpoint local_;
   Endpoint remote_;
   UdpSocket* next_in_bucket_ = nullptr;
+  UdpSocket* next_of_port_ = nullptr;
   ListNode ready_;
   std::vector<Datagram> ring_;  // grows by doubling up to receive_packets
   size_t head_ = 0;

@@ -68,7 +68,7 @@ Datagram MakeDatagram(PacketBuf packet, const UdpIngress& udp, const ip::IpIngre
 }  // namespace
 
 UdpTable::UdpTable(const FlowHashKey& hash_key, const SipKey& secret)
-    : hash_key_(hash_key), secret_(secret), buckets_(kFirstBuckets) {}
+    : hash_key_(hash_key), secret_(secret), buckets_(kFirstBuckets), ports_(kFirstBuckets) {}
 
 UdpTable::~UdpTable() { CL_CHECK(size_ == 0); }
 
@@ -78,7 +78,7 @@ BindResult UdpTable::Bind(UdpSocket& socket, const Endpoint& local) {
   if (endpoint.port == 0) {
     endpoint.port = PickPort(socket, endpoint.address, Endpoint{});
     if (endpoint.port == 0) return BindResult::kNoPort;
-  } else if (!IsFree(socket, endpoint)) {
+  } else if (!IsFree(socket, endpoint, true)) {
     return BindResult::kAddressInUse;
   }
   socket.local_ = endpoint;
@@ -193,13 +193,14 @@ UdpSocket* UdpTable::FindExact(const Endpoint& local, const Endpoint& remote) co
   return socket;
 }
 
-// Binding is rare: it looks at every socket.
-bool UdpTable::IsFree(const UdpSocket& socket, const Endpoint& local) const {
-  for (const UdpSocket* other : buckets_) {
-    for (; other != nullptr; other = other->next_in_bucket_) {
-      if (other->local_.port != local.port || !Collide(socket, local.address, *other)) continue;
-      if (!socket.options_.reuse_address || !other->options_.reuse_address) return false;
-    }
+// Whether no other socket stands in the way; sharing: those that agree to share do not.
+bool UdpTable::IsFree(const UdpSocket& socket, const Endpoint& local, bool sharing) const {
+  const UdpSocket* other = ports_[local.port & (ports_.size() - 1)];
+  for (; other != nullptr; other = other->next_of_port_) {
+    if (other == &socket || other->local_.port != local.port ||
+        !Collide(socket, local.address, *other))
+      continue;
+    if (!sharing || !socket.options_.reuse_address || !other->options_.reuse_address) return false;
   }
   return true;
 }
@@ -209,14 +210,6 @@ bool UdpTable::IsFree(const UdpSocket& socket, const Endpoint& local) const {
 uint16_t UdpTable::PickPort(const UdpSocket& socket, const IpAddress& local,
                             const Endpoint& remote) {
   constexpr uint32_t kPorts = kLastEphemeral - kFirstEphemeral + 1;
-  std::array<bool, kPorts> taken = {};
-  for (const UdpSocket* other : buckets_) {
-    for (; other != nullptr; other = other->next_in_bucket_) {
-      const uint16_t port = other->local_.port;
-      if (port >= kFirstEphemeral && Collide(socket, local, *other))
-        taken[port - kFirstEphemeral] = true;
-    }
-  }
   std::array<uint8_t, 38> input;
   local.v6().CopyTo(input.data());
   remote.address.v6().CopyTo(input.data() + 16);
@@ -225,49 +218,50 @@ uint16_t UdpTable::PickPort(const UdpSocket& socket, const IpAddress& local,
   StoreBe32(input.data() + 34, port_counter_++);
   const auto start = static_cast<uint32_t>(SipHash24(secret_, input) % kPorts);
   for (uint32_t i = 0; i < kPorts; ++i) {
-    const uint32_t candidate = (start + i) % kPorts;
-    if (!taken[candidate]) return static_cast<uint16_t>(kFirstEphemeral + candidate);
+    const auto port = static_cast<uint16_t>(kFirstEphemeral + (start + i) % kPorts);
+    if (IsFree(socket, {local, port}, false)) return port;
   }
   return 0;
 }
 
 void UdpTable::Link(UdpSocket& socket) {
-  if (size_ >= buckets_.size()) Rehash(buckets_.size() * 2);
+  if (size_ >= buckets_.size()) Grow();
+  Insert(socket);
+  ++size_;
+  if (socket.connected()) ++connected_;
+}
+
+void UdpTable::Insert(UdpSocket& socket) {
   UdpSocket*& bucket = buckets_[BucketOf(socket.local_, socket.remote_)];
   socket.next_in_bucket_ = bucket;
   bucket = &socket;
-  ++size_;
-  if (socket.connected()) ++connected_;
+  UdpSocket*& port = ports_[socket.local_.port & (ports_.size() - 1)];
+  socket.next_of_port_ = port;
+  port = &socket;
 }
 
 void UdpTable::Unlink(UdpSocket& socket) {
   UdpSocket** link = &buckets_[BucketOf(socket.local_, socket.remote_)];
   while (*link != &socket) link = &(*link)->next_in_bucket_;
   *link = socket.next_in_bucket_;
-  socket.next_in_bucket_ = nullptr;
+  link = &ports_[socket.local_.port & (ports_.size() - 1)];
+  while (*link != &socket) link = &(*link)->next_of_port_;
+  *link = socket.next_of_port_;
+  socket.next_in_bucket_ = socket.next_of_port_ = nullptr;
   --size_;
   if (socket.connected()) --connected_;
 }
 
-void UdpTable::Rehash(size_t buckets) {
-  std::vector<UdpSocket*> old(buckets);
+void UdpTable::Grow() {
+  std::vector<UdpSocket*> old(buckets_.size() * 2);
   old.swap(buckets_);
+  ports_.assign(buckets_.size(), nullptr);
+  std::vector<UdpSocket*> sockets;
   for (UdpSocket* socket : old) {
     // Each bucket's sockets are put back in reverse, so that the last one bound stays in front.
-    UdpSocket* reversed = nullptr;
-    while (socket != nullptr) {
-      UdpSocket* next = socket->next_in_bucket_;
-      socket->next_in_bucket_ = reversed;
-      reversed = socket;
-      socket = next;
-    }
-    while (reversed != nullptr) {
-      UdpSocket* next = reversed->next_in_bucket_;
-      UdpSocket*& bucket = buckets_[BucketOf(reversed->local_, reversed->remote_)];
-      reversed->next_in_bucket_ = bucket;
-      bucket = reversed;
-      reversed = next;
-    }
+    sockets.clear();
+    for (; socket != nullptr; socket = socket->next_in_bucket_) sockets.push_back(socket);
+    for (auto at = sockets.rbegin(); at != sockets.rend(); ++at) Insert(**at);
   }
 }
 

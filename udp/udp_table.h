@@ -82,11 +82,12 @@ class UdpTable {
 
   uint32_t BucketOf(const Endpoint& local, const Endpoint& remote) const;
   UdpSocket* FindExact(const Endpoint& local, const Endpoint& remote) const;
-  bool IsFree(const UdpSocket& socket, const Endpoint& local) const;
+  bool IsFree(const UdpSocket& socket, const Endpoint& local, bool sharing) const;
   uint16_t PickPort(const UdpSocket& socket, const IpAddress& local, const Endpoint& remote);
   void Link(UdpSocket& socket);
   void Unlink(UdpSocket& socket);
-  void Rehash(size_t buckets);
+  void Insert(UdpSocket& socket);
+  void Grow();
   void MarkReady(UdpSocket& socket);
   ip::DropReason DeliverToGroup(PacketBuf& packet, const UdpIngress& udp, const ip::IpIngress& ip,
                                 PacketPool& pool);
@@ -94,7 +95,8 @@ class UdpTable {
   FlowHashKey hash_key_;
   SipKey secret_;
   uint32_t port_counter_ = 0;
-  std::vector<UdpSocket*> buckets_;
+  std::vector<UdpSocket*> buckets_;  // by local and remote endpoint
+  std::vector<UdpSocket*> ports_;    // by local port; as many
   size_t size_ = 0;
   size_t connected_ = 0;
   ReadyList ready_;

@@ -1,0 +1,142 @@
+#include "tcp/send_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/checksum.h"
+#include "core/random.h"
+#include "tcp/connection_harness.h"
+
+namespace corelane::tcp {
+namespace {
+
+constexpr uint32_t kChunk = 100;
+
+class SendQueueTest : public testing::Test {
+ protected:
+  ~SendQueueTest() override { queue_.Clear(memory_.resources); }
+
+  // The bytes that Attach() puts behind a header; checks the lengths and data sums on the way.
+  std::vector<uint8_t> Attached(SeqRange range) {
+    PacketBuf packet = memory_.cache.Take();
+    std::fill_n(packet.Append(3), 3, uint8_t{0xee});
+    EXPECT_TRUE(queue_.Attach(range, memory_.cache, packet));
+    EXPECT_EQ(packet.packet_size(), 3 + range.length());
+    std::vector<uint8_t> bytes(range.length());
+    EXPECT_EQ(packet.CopyOut(3, bytes), bytes.size());
+    size_t sums = 0;
+    for (PacketHead* s = packet->next_segment; s != nullptr; s = s->next_segment) {
+      if ((s->flags & PacketHead::kHasDataSum) == 0) continue;
+      ++sums;
+      EXPECT_EQ(s->data_sum % 0xffff, SumBytes({s->data, s->length}).raw() % 0xffff);
+    }
+    sums_ += sums;
+    return bytes;
+  }
+
+  CoreMemory memory_{64, 32};
+  SendQueue queue_;
+  size_t sums_ = 0;
+};
+
+TEST_F(SendQueueTest, RandomOperationsAgreeWithAByteVector) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const SeqNum base(0xfffffe00u + static_cast<uint32_t>(random.Below(256)));
+    queue_.Start(base);
+    std::vector<uint8_t> stream;
+    uint32_t una = 0;
+    uint32_t sent = 0;
+    for (int step = 0; step < 200; ++step) {
+      const auto queued = static_cast<uint32_t>(stream.size()) - una;
+      const uint64_t what = random.Below(3);
+      if (what == 0 && queued < 2000) {
+        const auto bytes = Pattern(random.Next64(), 1 + random.Below(random.Chance(0.5) ? 9 : 400));
+        ASSERT_EQ(queue_.Append(bytes, kChunk, base + sent, memory_.resources), bytes.size());
+        stream.insert(stream.end(), bytes.begin(), bytes.end());
+      } else if (what == 1 && queued > 0) {
+        const auto from = una + static_cast<uint32_t>(random.Below(queued));
+        const auto n =
+            1 + static_cast<uint32_t>(random.Below(std::min<uint64_t>(stream.size() - from, 1500)));
+        const auto bytes = Attached({base + from, base + from + n});
+        ASSERT_TRUE(std::equal(bytes.begin(), bytes.end(), stream.begin() + from));
+        sent = std::max(sent, from + n);
+      } else if (what == 2) {
+        una += static_cast<uint32_t>(random.Below(sent - una + 1));
+        queue_.Acknowledge(base + una, memory_.resources);
+      }
+      ASSERT_EQ(queue_.base(), base + una);
+      ASSERT_EQ(queue_.end(), base + static_cast<uint32_t>(stream.size()));
+      ASSERT_EQ(queue_.bytes(), stream.size() - una);
+    }
+    queue_.Clear(memory_.resources);
+    ASSERT_EQ(memory_.chunks.in_use(), 0u);
+    ASSERT_EQ(memory_.blocks.in_use(), 0u);
+  }
+  EXPECT_GT(sums_, 1000u);
+}
+
+TEST_F(SendQueueTest, WholeChunksCarryTheirSum) {
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, 3 * kChunk), kChunk, SeqNum(0), memory_.resources);
+  Attached({SeqNum(0), SeqNum(3 * kChunk)});
+  EXPECT_EQ(sums_, 3u);
+  Attached({SeqNum(1), SeqNum(3 * kChunk)});
+  EXPECT_EQ(sums_, 5u);
+}
+
+// Bytes that a device may still read are never part of a chunk whose sum changes.
+TEST_F(SendQueueTest, ASentChunkIsNotExtended) {
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, 10), kChunk, SeqNum(0), memory_.resources);
+  PacketBuf packet = memory_.cache.Take();
+  ASSERT_TRUE(queue_.Attach({SeqNum(0), SeqNum(10)}, memory_.cache, packet));
+  queue_.Append(Pattern(10, 10), kChunk, SeqNum(10), memory_.resources);
+  EXPECT_EQ(memory_.chunks.in_use(), 2u);
+  EXPECT_EQ(memory_.blocks.in_use(), 1u);  // small writes share a block
+  queue_.Acknowledge(SeqNum(20), memory_.resources);
+  EXPECT_EQ(memory_.blocks.in_use(), 1u);  // the device still holds it
+  std::vector<uint8_t> bytes(10);
+  packet.CopyOut(0, bytes);
+  EXPECT_EQ(bytes, Pattern(0, 10));
+  packet.Reset();
+  EXPECT_EQ(memory_.blocks.in_use(), 0u);
+}
+
+TEST_F(SendQueueTest, ExhaustedMemoryTakesAPrefixAndHealsItself) {
+  queue_.Start(SeqNum(0));
+  const auto bytes = Pattern(0, 1 << 20);
+  const size_t taken = queue_.Append(bytes, 1000, SeqNum(0), memory_.resources);
+  EXPECT_GT(taken, 30 * 1000u);
+  EXPECT_LT(taken, bytes.size());
+  EXPECT_EQ(queue_.bytes(), taken);
+  EXPECT_EQ(queue_.Append(bytes, 1000, SeqNum(0), memory_.resources), 0u);
+  queue_.Acknowledge(SeqNum(20'000), memory_.resources);
+  EXPECT_GT(queue_.Append(bytes, 1000, SeqNum(0), memory_.resources), 0u);
+}
+
+TEST_F(SendQueueTest, OutOfPacketsAttachesNothingThatLeaks) {
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, 2000), kChunk, SeqNum(0), memory_.resources);
+  PacketBuf packet = memory_.cache.Take();
+  std::vector<PacketBuf> rest;
+  for (;;) {
+    PacketBuf taken = memory_.cache.Take();
+    if (!taken) break;
+    rest.push_back(std::move(taken));
+  }
+  rest.resize(5);
+  EXPECT_EQ(memory_.packets.available(), 64u - 6);
+  while (memory_.packets.available() > 5) rest.push_back(memory_.packets.Allocate());
+  EXPECT_FALSE(queue_.Attach({SeqNum(0), SeqNum(2000)}, memory_.cache, packet));
+  packet.Reset();
+  rest.clear();
+  queue_.Clear(memory_.resources);
+  EXPECT_EQ(memory_.blocks.in_use(), 0u);
+}
+
+}  // namespace
+}  // namespace corelane::tcp
