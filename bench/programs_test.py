@@ -32,8 +32,9 @@ class ProgramsTest(unittest.TestCase):
         result = self.measure("inproc", *arguments)
         self.assertGreater(result["frames_back"], 0, arguments)
         self.assertEqual(result["resets"], 0, arguments)
-        # A connection that still grows may take memory; a segment may not.
-        self.assertLess(result["allocs"], 64 + result["frames_fwd"] / 100, arguments)
+        # A connection that still grows may take memory, and so may one that a coroutine opens; a segment may not.
+        opens = result["mode"] == "crr" and result["api"] == "asio"
+        self.assertLess(result["allocs"], 64 + result["frames_fwd"] * (2 if opens else 0.01), arguments)
         return result
 
     def test_every_mode_by_hand_and_with_coroutines(self):
