@@ -1,10 +1,12 @@
 // inproc by hand: the stacks' turns and the applications in one loop.
 
 #include <algorithm>
-#include <cstring>
+#include <chrono>
+#include <memory>
+#include <vector>
 
-#include "bench/inproc.h"
-#include "core/allocation_counter.h"
+#include "bench/lane.h"
+#include "bench/pattern.h"
 #include "core/check.h"
 
 namespace corelane::bench {
@@ -14,154 +16,192 @@ using stack::TcpListener;
 using stack::TcpSetupError;
 using stack::TcpSocket;
 
+// One end of a connection; its socket's `user` points to it.
+struct Peer {
+  Peer(TcpSocket& s, const Pattern& pattern, uint16_t client_port)
+      : socket(&s), out(pattern, client_port), in(pattern, client_port) {}
+
+  TcpSocket* socket;
+  Cursor out;         // of what is written
+  Cursor in;          // of what must be read
+  uint64_t owed = 0;  // bytes of this message still to be written
+  uint64_t got = 0;   // bytes of this message read
+};
+
 class PollBench {
  public:
-  PollBench(const InprocOptions& options, size_t lane)
-      : options_(options), lane_(options, lane, clock_.Now()), buffer_(1 << 16) {
-    TcpSetupError error;
-    listener_ = lane_.server().tcp().Listen(lane_.server_endpoint(), options.conns + 16, error);
-    CL_CHECK(listener_ != nullptr);
-    request_.assign(std::max<size_t>(options.size, 1), 'x');
-  }
+  PollBench(const Options& options, Lane& lane);
 
-  InprocResult Run();
+  Result Run(StartLine& start);
 
  private:
   void Turn();
   void ClientTurn();
   void ServerTurn();
-  void ClientBulk(TcpSocket& s);
-  void ServerBulk(TcpSocket& s);
-  void ClientRr(TcpSocket& s);
-  void ServerRr(TcpSocket& s);
-  bool crr() const { return options_.mode == "crr"; }
-  bool bulk() const { return options_.mode == "bulk"; }
   void Open();
-  size_t Take(TcpSocket& s);
+  Peer* NewPeer(TcpSocket& socket, uint16_t client_port);
+  void Accept(TcpSocket& socket);
+  // Reads and verifies everything that has arrived.
+  void Take(Peer& peer);
+  // Writes what is owed, as far as it fits.
+  void Flush(Peer& peer);
+  // What is written has no end.
+  void WriteForever(Peer& peer);
+  // False: the peer is gone.
+  bool OnClientEvent(Peer& peer);
+  void OnServerEvent(Peer& peer);
+  void Close(Peer& peer);
+  void Spin(const auto& done);
 
+  const Options options_;
   RealClock clock_;
-  InprocOptions options_;
-  Lane lane_;
-  BulkPattern pattern_;
-  TcpListener* listener_;
+  Lane& lane_;
+  Pattern pattern_;
   std::vector<uint8_t> buffer_;
-  std::vector<uint8_t> request_;
-  std::vector<TcpSocket*> clients_;
-  uint64_t sent_ = 0;
-  InprocResult result_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<Peer*> free_;
+  Result counted_;
 };
 
-// Progress of one connection, in its socket's user pointer.
-size_t Progress(TcpSocket& s) { return reinterpret_cast<uintptr_t>(s.user); }
-void SetProgress(TcpSocket& s, size_t n) { s.user = reinterpret_cast<void*>(n); }
+PollBench::PollBench(const Options& options, Lane& lane)
+    : options_(options), lane_(lane), buffer_(64 * 1024) {
+  TcpSetupError error;
+  CL_CHECK(lane_.server().tcp().Listen(lane_.server_endpoint(), options.conns + 16, error) !=
+           nullptr);
+}
+
+Peer* PollBench::NewPeer(TcpSocket& s, uint16_t client_port) {
+  if (free_.empty()) {
+    peers_.push_back(std::make_unique<Peer>(s, pattern_, client_port));
+    return peers_.back().get();
+  }
+  Peer* const peer = free_.back();
+  free_.pop_back();
+  *peer = Peer(s, pattern_, client_port);
+  return peer;
+}
 
 void PollBench::Open() {
   TcpSetupError error;
   TcpSocket* const s = lane_.client().tcp().Connect(lane_.server_endpoint(), {}, error);
   if (s == nullptr) {
-    ++result_.errors;
+    ++counted_.errors;
     return;
   }
-  clients_.push_back(s);
+  s->user = NewPeer(*s, s->local().port);
 }
 
-void PollBench::ClientBulk(TcpSocket& s) {
-  while (const size_t room = s.writable_bytes()) {
-    const size_t n = s.Write({pattern_.At(sent_), std::min(room, BulkPattern::kPeriod)});
-    sent_ += n;
-    if (n == 0) break;
-  }
-  // The last, refused write arms kWritable.
-  s.Write({pattern_.At(sent_), 1});
-  if (s.writable_bytes() == 0) return;
+void PollBench::Accept(TcpSocket& s) { s.user = NewPeer(s, s.remote().port); }
+
+void PollBench::Close(Peer& peer) {
+  TcpSocket& s = *peer.socket;
+  if (s.error() != tcp::Error::kNone) ++counted_.errors;
+  s.user = nullptr;
+  free_.push_back(&peer);
+  s.Release();
 }
 
-void PollBench::ServerBulk(TcpSocket& s) {
+void PollBench::Take(Peer& peer) {
+  const auto verify = [&](std::span<const uint8_t> bytes) {
+    if (!peer.in.Take(bytes)) ++counted_.errors;
+    peer.got += bytes.size();
+    counted_.bytes += bytes.size();
+  };
   if (options_.copy) {
-    while (const size_t n = s.Read(buffer_)) {
-      if (std::memcmp(buffer_.data(), pattern_.At(result_.bytes),
-                      std::min(n, BulkPattern::kPeriod)) != 0) {
-        ++result_.errors;
-      }
-      result_.bytes += n;
-    }
+    while (const size_t n = peer.socket->Read(buffer_)) verify({buffer_.data(), n});
     return;
   }
-  while (PacketBuf packet = s.ReadPacket()) {
+  while (const PacketBuf packet = peer.socket->ReadPacket()) {
     for (const PacketHead* p = packet.head(); p != nullptr; p = p->next_segment) {
-      if (std::memcmp(p->data, pattern_.At(result_.bytes), p->length) != 0) ++result_.errors;
-      result_.bytes += p->length;
+      verify({p->data, p->length});
     }
   }
 }
 
-size_t PollBench::Take(TcpSocket& s) {
-  size_t n = 0;
-  while (const size_t part = s.Read(buffer_)) n += part;
-  return n;
+void PollBench::Flush(Peer& peer) {
+  while (peer.owed > 0) {
+    const std::span<const uint8_t> next = peer.out.Next(peer.owed);
+    const size_t n = peer.socket->Write(next);
+    peer.out.Advance(n);
+    peer.owed -= n;
+    if (n < next.size()) return;  // kWritable follows
+  }
 }
 
-void PollBench::ClientRr(TcpSocket& s) {
+void PollBench::WriteForever(Peer& peer) {
+  for (;;) {
+    const std::span<const uint8_t> next = peer.out.Next(Pattern::kPeriod);
+    const size_t n = peer.socket->Write(next);
+    peer.out.Advance(n);
+    if (n < next.size()) return;
+  }
+}
+
+bool PollBench::OnClientEvent(Peer& peer) {
+  TcpSocket& s = *peer.socket;
   const uint8_t events = s.TakeEvents();
-  if (events & tcp::kConnected) s.Write(request_);
-  if (events & tcp::kReadable) {
-    size_t got = Progress(s) + Take(s);
-    while (got >= request_.size()) {
-      got -= request_.size();
-      ++result_.transactions;
-      if (!crr()) s.Write(request_);
+  if (options_.bulk()) {
+    if (events & (tcp::kConnected | tcp::kWritable)) WriteForever(peer);
+  } else {
+    if (events & tcp::kConnected) peer.owed = options_.size;
+    if (events & tcp::kReadable) {
+      Take(peer);
+      if (peer.got == options_.size && !options_.crr()) {
+        peer.got = 0;
+        ++counted_.transactions;
+        peer.owed = options_.size;
+      }
     }
-    SetProgress(s, got);
-    if (crr() && s.end_of_stream()) {
-      s.Release();
-      Open();
-      return;
+    Flush(peer);
+  }
+  if (options_.crr() && s.end_of_stream()) {
+    // The server has closed, after its whole response.
+    if (peer.got == options_.size) {
+      ++counted_.transactions;
+    } else {
+      ++counted_.errors;
     }
+    Close(peer);
+    return false;
   }
-  if (s.closed() && s.error() != tcp::Error::kNone) {
-    ++result_.errors;
-    s.Release();
-  }
+  if (!s.closed()) return true;
+  ++counted_.errors;
+  Close(peer);
+  return false;
 }
 
-void PollBench::ServerRr(TcpSocket& s) {
-  const uint8_t events = s.TakeEvents();
-  if ((events & tcp::kReadable) == 0) return;
-  size_t got = Progress(s) + Take(s);
-  while (got >= request_.size()) {
-    got -= request_.size();
-    s.Write(request_);
-    if (crr()) {
-      s.Release();
-      return;
-    }
+void PollBench::OnServerEvent(Peer& peer) {
+  const uint8_t events = peer.socket->TakeEvents();
+  if (events & tcp::kReadable) Take(peer);
+  if (options_.bulk()) return;
+  const bool answering = peer.owed > 0;
+  const bool whole = peer.got == options_.size;
+  if (whole) {
+    peer.got = 0;
+    peer.owed += options_.size;
   }
-  SetProgress(s, got);
+  Flush(peer);
+  if (peer.socket->closed()) {
+    ++counted_.errors;
+    Close(peer);
+  } else if (options_.crr() && (whole || answering) && peer.owed == 0) {
+    Close(peer);
+  }
 }
 
 void PollBench::ClientTurn() {
-  while (TcpSocket* s = lane_.client().tcp().NextReady()) {
-    if (bulk()) {
-      s->TakeEvents();
-      ClientBulk(*s);
-    } else {
-      ClientRr(*s);
-    }
+  while (TcpSocket* const s = lane_.client().tcp().NextReady()) {
+    if (s->user == nullptr) continue;
+    if (!OnClientEvent(*static_cast<Peer*>(s->user))) Open();
   }
 }
 
 void PollBench::ServerTurn() {
-  while (TcpListener* l = lane_.server().tcp().NextReadyListener()) {
-    while (l->Accept() != nullptr) {
-    }
+  while (TcpListener* const l = lane_.server().tcp().NextReadyListener()) {
+    while (TcpSocket* const s = l->Accept()) Accept(*s);
   }
-  while (TcpSocket* s = lane_.server().tcp().NextReady()) {
-    if (bulk()) {
-      s->TakeEvents();
-      ServerBulk(*s);
-    } else {
-      ServerRr(*s);
-    }
+  while (TcpSocket* const s = lane_.server().tcp().NextReady()) {
+    if (s->user != nullptr) OnServerEvent(*static_cast<Peer*>(s->user));
   }
 }
 
@@ -175,40 +215,33 @@ void PollBench::Turn() {
   lane_.server().Transmit(now);
 }
 
-InprocResult PollBench::Run() {
-  const size_t conns = bulk() ? 1 : options_.conns;
-  for (size_t i = 0; i < conns; ++i) Open();
-  const auto seconds = [](double s) {
-    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s));
-  };
-  const Instant warm = clock_.Now() + seconds(std::min(0.2, options_.secs * 0.5));
-  while (clock_.Now() < warm) {
+void PollBench::Spin(const auto& done) {
+  while (!done(clock_.Now())) {
     for (int i = 0; i < 16; ++i) Turn();
   }
-  const InprocResult before = result_;
-  const uint64_t fwd = lane_.frames(0);
-  const uint64_t back = lane_.frames(1);
-  const uint64_t allocs = AllocationsOnThisThread();
+}
+
+Result PollBench::Run(StartLine& start) {
+  for (size_t i = 0; i < options_.conns; ++i) Open();
+  const WarmUp warm_up(options_, clock_.Now());
+  Spin([&](Instant now) { return warm_up.Over(now, counted_.transactions); });
+  start.arrive_and_wait();
+  Result before = lane_.Totals();
+  before += counted_;
   const Instant begin = clock_.Now();
-  const Instant end = begin + seconds(options_.secs);
-  while (clock_.Now() < end) {
-    for (int i = 0; i < 16; ++i) Turn();
-  }
-  InprocResult r;
-  r.seconds = std::chrono::duration<double>(clock_.Now() - begin).count();
-  r.allocs = AllocationsOnThisThread() - allocs;
-  r.bytes = result_.bytes - before.bytes;
-  r.transactions = result_.transactions - before.transactions;
-  r.errors = result_.errors;
-  r.frames_fwd = lane_.frames(0) - fwd;
-  r.frames_back = lane_.frames(1) - back;
-  return r;
+  const Instant end =
+      begin + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.secs));
+  Spin([&](Instant now) { return now >= end; });
+  const Duration time = clock_.Now() - begin;
+  Result after = lane_.Totals();
+  after += counted_;
+  return Difference(after, before, time);
 }
 
 }  // namespace
 
-InprocResult RunPoll(const InprocOptions& options, size_t lane) {
-  return PollBench(options, lane).Run();
+Result RunPoll(const Options& options, Lane& lane, StartLine& start) {
+  return PollBench(options, lane).Run(start);
 }
 
 }  // namespace corelane::bench

@@ -1,0 +1,251 @@
+"""Runs all benchmarks, interleaved, and prints their table; see tools/bench, which calls it."""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+
+class Case:
+    """One row: a program with its arguments, and the key of its result that the row shows."""
+
+    def __init__(self, group, name, command, key, floor=None):
+        self.group = group
+        self.name = name
+        self.command = command
+        self.key = key
+        self.floor = floor  # the name of the floor case with the same bytes
+        self.results = []
+        self.error = ""
+
+    def values(self):
+        return [r[self.key] for r in self.results]
+
+
+def words(**keys):
+    return [f"{k}={v}" for k, v in keys.items()]
+
+
+def keys_name(mode, keys):
+    return " ".join([mode] + words(**keys))
+
+
+def case(group, program, mode, keys, floor_keys=None):
+    name = f"{program} " + keys_name(mode, keys)
+    floor = None
+    if floor_keys is not None:
+        # What crr must do with its bytes is what rr must do.
+        floor = "floor " + keys_name("bulk" if mode == "bulk" else "rr", floor_keys)
+    return Case(group, name, [program, mode, *words(**keys)], "gbit_s" if mode == "bulk" else "per_s", floor)
+
+
+def bulk_floor(keys):
+    return {k: keys.get(k, default) for k, default in [("mtu", 1500), ("csum", 1), ("copy", 1)]}
+
+
+def rr_floor(keys):
+    return {"csum": keys.get("csum", 1)}
+
+
+def all_cases():
+    cases = []
+    for mtu, csum, copy in itertools.product([1500, 9000], [1, 0], [1, 0]):
+        cases.append(case("floor", "floor", "bulk", {"mtu": mtu, "csum": csum, "copy": copy}))
+    for csum in [1, 0]:
+        cases.append(case("floor", "floor", "rr", {"csum": csum}))
+    for api in ["poll", "asio"]:
+        for mtu, csum, copy in itertools.product([1500, 9000], [1, 0], [1, 0]):
+            keys = {"api": api, "mtu": mtu, "csum": csum, "copy": copy}
+            cases.append(case("two stacks, one thread", "inproc", "bulk", keys, bulk_floor(keys)))
+        for conns, csum in itertools.product([1, 16], [1, 0]):
+            keys = {"api": api, "conns": conns, "csum": csum}
+            cases.append(case("two stacks, one thread", "inproc", "rr", keys, rr_floor(keys)))
+        for csum in [1, 0]:
+            keys = {"api": api, "csum": csum}
+            cases.append(case("two stacks, one thread", "inproc", "crr", keys, rr_floor(keys)))
+    for batch in [1, 8, 32, 64, 128]:
+        keys = {"api": "poll", "batch": batch}
+        cases.append(case("batch size", "inproc", "bulk", keys, bulk_floor(keys)))
+        cases.append(case("batch size", "inproc", "rr", dict(keys, conns=128), rr_floor(keys)))
+    for transport in ["lo", "veth"]:
+        group = "Linux's sockets, two threads"
+        bulks = [{}] if transport == "lo" else [{"mtu": 1500}, {"mtu": 9000}]
+        for keys in bulks:
+            cases.append(case(group, "sockets", "bulk", {"transport": transport, **keys}, bulk_floor(keys)))
+        for conns in [1, 16]:
+            cases.append(case(group, "sockets", "rr", {"transport": transport, "conns": conns}, rr_floor({})))
+        cases.append(case(group, "sockets", "crr", {"transport": transport}, rr_floor({})))
+    return cases
+
+
+def run_case(c, options):
+    command = [os.path.join(options.programs, c.command[0]), *c.command[1:], f"secs={options.secs}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90 + 10 * options.secs)
+        if done.returncode == 0:
+            return json.loads(done.stdout.splitlines()[-1])
+        c.error = (done.stderr or done.stdout).strip().splitlines()[-1:] or [f"status {done.returncode}"]
+        c.error = c.error[0]
+    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+        c.error = str(error)
+    return None
+
+
+def run_hot_path(options):
+    """Returns {name: nanoseconds}, of a segment where a benchmark handles many."""
+    seconds = 0.01 if options.secs < 0.1 else 0.1
+    command = [os.path.join(options.programs, "hot_path"), "--benchmark_format=json",
+               f"--benchmark_min_time={seconds}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    result = {}
+    for b in json.loads(done.stdout)["benchmarks"] if done.returncode == 0 else []:
+        if b.get("error_occurred"):
+            result[b["name"]] = b["error_message"]
+        elif "per_segment" in b:  # seconds
+            result[b["name"]] = b["per_segment"] * 1e9
+        else:
+            result[b["name"]] = b["cpu_time"]
+    return result
+
+
+def instructions(options, path, keys):
+    """Instructions of one segment, by the difference of two counts."""
+    toggle = {"receive": "*ReceivePath::Turn*", "send": "*SendPath::Turn*", "idle": "*Stack::Poll*"}[path]
+    counts = []
+    for segments in [2048, 10240]:
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--toggle-collect={toggle}",
+                   os.path.join(options.programs, "segment_cost"), path, f"segments={segments}", *words(**keys)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        found = re.search(r"Collected : (\d+)", done.stderr)
+        if done.returncode != 0 or not found:
+            return None
+        counts.append(int(found.group(1)))
+    return (counts[1] - counts[0]) / (10240 - 2048)
+
+
+def number(x):
+    if x >= 1e6:
+        return f"{x / 1e6:.2f}M"
+    if x >= 10000:
+        return f"{x / 1000:.0f}k"
+    return f"{x:.1f}" if x < 1000 else f"{x:.0f}"
+
+
+def row(cells, widths):
+    return "  ".join([cells[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(cells[1:], widths[1:])]).rstrip()
+
+
+WIDTHS = [52, 8, 9, 9, 9, 7, 6]
+
+
+def print_cases(cases, floors, out):
+    for group in dict.fromkeys(c.group for c in cases):
+        out.append("")
+        out.append(row([group, "", "min", "median", "max", "/floor", "CPUs"], WIDTHS))
+        for c in cases:
+            if c.group != group:
+                continue
+            if not c.results:
+                out.append(f"{c.name}: {c.error}")
+                continue
+            values = c.values()
+            median = statistics.median(values)
+            ratio = ""
+            if c.floor in floors:
+                ratio = f"{median / statistics.median(floors[c.floor].values()):.2f}"
+            cpus = statistics.median(r["cpus"] for r in c.results)
+            unit = "Gbit/s" if c.key == "gbit_s" else "/s"
+            out.append(row([c.name, unit, number(min(values)), number(median), number(max(values)), ratio,
+                            f"{cpus:.2f}"], WIDTHS))
+
+
+def print_hot_path(rounds, out):
+    if not rounds:
+        return
+    out.append("")
+    out.append(row(["hot parts", "", "min", "median", "max"], WIDTHS))
+    for name in rounds[0]:
+        values = [r[name] for r in rounds if isinstance(r.get(name), float)]
+        if not values:
+            out.append(f"{name}: {rounds[0][name]}")
+            continue
+        shown = name.replace("BM_", "").replace("/manual_time", "")
+        out.append(row([shown, "ns", *(number(f(values)) for f in (min, statistics.median, max))], WIDTHS))
+
+
+def print_instructions(options, out):
+    if not options.valgrind or shutil.which("valgrind") is None:
+        return
+    out.append("")
+    out.append(row(["instructions", "", "each"], WIDTHS))
+    for path, keys in [("receive", {"size": 1448, "batch": 32}), ("receive", {"size": 1448, "batch": 1}),
+                       ("receive", {"size": 64, "batch": 32}), ("receive", {"size": 64, "batch": 1}),
+                       ("send", {"size": 1448}), ("send", {"size": 64}), ("idle", {})]:
+        name = keys_name(path, keys)
+        if options.only not in f"instructions {name}":
+            continue
+        count = instructions(options, path, keys)
+        out.append(row([name, "", "failed" if count is None else f"{count:.0f}"], WIDTHS))
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{model}, {os.cpu_count()} CPUs, Linux {os.uname().release}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--programs", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--runs", type=int, required=True)
+    parser.add_argument("--secs", type=float, required=True)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--valgrind", action="store_true")
+    options = parser.parse_args()
+    os.makedirs(options.out, exist_ok=True)
+    cases = [c for c in all_cases() if options.only in c.name]
+    wanted = {c.floor for c in cases}
+    cases += [c for c in all_cases() if c.name in wanted and options.only not in c.name]
+    hot_path = options.only in "hot_path"
+    if not cases and not hot_path and options.only not in "instructions":
+        print(f"tools/bench: --only: value '{options.only}': no case has it in its name", file=sys.stderr)
+        return 2
+    load_before = os.getloadavg()[0]
+    rounds = []
+    with open(os.path.join(options.out, "results.jsonl"), "w", encoding="utf-8") as raw:
+        for repetition in range(options.runs):
+            for c in cases:
+                result = run_case(c, options)
+                if result is not None:
+                    c.results.append(result)
+                    raw.write(json.dumps({"case": c.name, "repetition": repetition, **result}) + "\n")
+            if hot_path:
+                rounds.append(run_hot_path(options))
+                raw.write(json.dumps({"case": "hot_path", "repetition": repetition, "ns": rounds[-1]}) + "\n")
+            print(f"repetition {repetition + 1} of {options.runs} done", file=sys.stderr, flush=True)
+    out = [machine(),
+           f"{options.runs} repetitions of {options.secs} s; load {load_before:.1f} before, "
+           f"{os.getloadavg()[0]:.1f} after"]
+    print_cases(cases, {c.name: c for c in cases if c.group == "floor"}, out)
+    print_hot_path(rounds, out)
+    print_instructions(options, out)
+    text = "\n".join(out) + "\n"
+    with open(os.path.join(options.out, "table.txt"), "w", encoding="utf-8") as file:
+        file.write(text)
+    print(text, end="")
+    failed = [c for c in cases if not c.results] or (hot_path and not all(rounds))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
