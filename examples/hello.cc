@@ -6,6 +6,7 @@
 #include "driver/registry.h"
 #include "http/router.h"
 #include "http/serve.h"
+#include "runtime/steady_timer.h"
 #include "runtime/system.h"
 #include "runtime/tcp_listener.h"
 #include "runtime/worker.h"

@@ -24,6 +24,7 @@
 #include "http/serve.h"
 #include "runtime/flags/common_flags.h"
 #include "runtime/flags/value.h"
+#include "runtime/steady_timer.h"
 #include "runtime/tcp_listener.h"
 #include "runtime/worker.h"
 

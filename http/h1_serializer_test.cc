@@ -23,7 +23,7 @@ TEST(Serializer, WritesAHeadThatTheParserReads) {
 
 TEST(Serializer, RefusesWhatCouldSplitAMessage) {
   Buffer out;
-  for (const std::string value :
+  for (const std::string& value :
        {std::string("a\r\nX: y"), std::string("a\nb"), std::string("a\rb"), std::string("\0", 1)}) {
     EXPECT_FALSE(AppendField("X", value, out));
   }

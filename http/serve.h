@@ -73,7 +73,7 @@ class WatchedStream : public std::enable_shared_from_this<WatchedStream<Stream, 
   void OnTimer() {
     armed_until_ = kNever;
     if (closed_ || deadline_ == kNever) return;
-    if (TimerNow<Timer>() < deadline_) return Arm();
+    if (TimerNow<Timer>(stream_.get_executor()) < deadline_) return Arm();
     expired_ = true;
     deadline_ = kNever;
     CancelStream(stream_);
@@ -139,12 +139,14 @@ boost::asio::awaitable<void, typename Stream::executor_type> ServeConnection(
   H1Server engine(router, options, group->stats());
   internal::ServedConnection<Stream, Timer> connection(*group, *watched, engine);
   Stream& io = watched->stream();
+  const Executor executor = io.get_executor();
+  const auto now = [&executor] { return TimerNow<Timer>(executor); };
   boost::system::error_code error;
   auto token = asio::redirect_error(kAwait, error);
   ++group->stats().connections;
 
   for (bool open = true; open;) {
-    const IoAction action = engine.Next(TimerNow<Timer>(), std::time(nullptr));
+    const IoAction action = engine.Next(now(), std::time(nullptr));
     switch (action) {
       case IoAction::kRead: {
         const std::span<char> room = engine.ReadBuffer();
@@ -154,9 +156,9 @@ boost::asio::awaitable<void, typename Stream::executor_type> ServeConnection(
         const size_t size = co_await io.async_read_some(buffer, token);
         connection.set_reading(false);
         if (!error || error == asio::error::eof) {
-          engine.OnRead(size, TimerNow<Timer>());
+          engine.OnRead(size, now());
         } else if (watched->expired()) {
-          engine.OnDeadline(TimerNow<Timer>());
+          engine.OnDeadline(now());
         } else if (error != asio::error::operation_aborted || !group->stopping()) {
           engine.OnFailure();
         }
@@ -170,9 +172,9 @@ boost::asio::awaitable<void, typename Stream::executor_type> ServeConnection(
         watched->SetDeadline(engine.deadline());
         const size_t size = co_await io.async_write_some(buffers, token);
         if (!error) {
-          engine.OnWritten(size, TimerNow<Timer>());
+          engine.OnWritten(size, now());
         } else if (watched->expired()) {
-          engine.OnDeadline(TimerNow<Timer>());
+          engine.OnDeadline(now());
         } else {
           engine.OnFailure();
         }
@@ -181,8 +183,7 @@ boost::asio::awaitable<void, typename Stream::executor_type> ServeConnection(
       case IoAction::kSleep:
       case IoAction::kWait: {
         watched->SetDeadline(kNever);
-        const Instant until =
-            action == IoAction::kSleep ? engine.wake_at() : TimerNow<Timer>() + kLongWait;
+        const Instant until = action == IoAction::kSleep ? engine.wake_at() : now() + kLongWait;
         connection.event().expires_at(ToTimerTime<Timer>(until));
         connection.set_waiting(true);
         co_await connection.event().async_wait(token);
@@ -243,7 +244,7 @@ class Server {
       if (group_->stopping()) break;
       if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) break;
       if (error) {  // No descriptors, or a peer that has gone: try again soon.
-        timer_.expires_at(ToTimerTime<Timer>(TimerNow<Timer>() + kAcceptPause));
+        timer_.expires_at(ToTimerTime<Timer>(Now() + kAcceptPause));
         co_await timer_.async_wait(token);
         continue;
       }
@@ -255,17 +256,19 @@ class Server {
       Spawn(std::move(stream));
     }
     if (group_->size() > 0) {
-      timer_.expires_at(ToTimerTime<Timer>(TimerNow<Timer>() + options_.drain_timeout));
+      timer_.expires_at(ToTimerTime<Timer>(Now() + options_.drain_timeout));
       co_await timer_.async_wait(token);
       group_->Close();
     }
     while (group_->size() > 0) {
-      timer_.expires_at(ToTimerTime<Timer>(TimerNow<Timer>() + std::chrono::hours(1)));
+      timer_.expires_at(ToTimerTime<Timer>(Now() + std::chrono::hours(1)));
       co_await timer_.async_wait(token);
     }
   }
 
  private:
+  Instant Now() { return TimerNow<Timer>(acceptor_.get_executor()); }
+
   static constexpr Duration kAcceptPause = std::chrono::milliseconds(20);
 
   template <class Stream>

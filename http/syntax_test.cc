@@ -79,8 +79,8 @@ TEST(Syntax, Decimals) {
 TEST(Syntax, FieldValuesThatCouldSplitAMessageAreRefused) {
   EXPECT_TRUE(IsFieldValue("a b\tc"));
   EXPECT_TRUE(IsFieldValue(""));
-  for (const std::string bad : {std::string("a\r\nb"), std::string("a\n"), std::string("a\rb"),
-                                std::string("a\0b", 3), std::string(" a"), std::string("a ")}) {
+  for (const std::string& bad : {std::string("a\r\nb"), std::string("a\n"), std::string("a\rb"),
+                                 std::string("a\0b", 3), std::string(" a"), std::string("a ")}) {
     EXPECT_FALSE(IsFieldValue(bad));
   }
 }

@@ -76,6 +76,7 @@ bool TcpStreamImpl::StartConnect(ConnectOp& op, const Endpoint& remote,
   to.local_address = options.local_address;
   to.local_port = options.local_port;
   if (options_ != nullptr) to.tcp = *options_;
+  stack_->tcp().set_now(worker_->now());  // older where no turn is under way
   stack::TcpSetupError setup;
   stack::TcpSocket* const socket = stack_->tcp().Connect(remote, to, setup);
   if (socket == nullptr) {

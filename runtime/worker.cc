@@ -10,8 +10,10 @@
 namespace corelane::runtime {
 namespace {
 
-// Kernel sockets are looked at this often while the worker is busy with its own.
+// Kernel sockets are looked at this often while the worker is busy with its own ...
 constexpr Duration kKernelPollInterval = std::chrono::microseconds(100);
+// ... and in each of so many turns after one of them had something.
+constexpr uint32_t kKernelPolls = 32;
 // Posts that one turn takes over at most.
 constexpr size_t kMaxPosted = 1024;
 
@@ -75,7 +77,7 @@ bool Worker::RunLoop(Instant end, bool (*done)(void*), void* argument) {
   Worker* const outer = std::exchange(current_, this);
   const auto leave = [&] {
     current_ = outer;
-    in_turn_ = false;
+    in_turn_ = in_handler_ = false;
   };
   shell_.restart();
   boost::asio::post(shell_, [&] { result = RunTurns(end, done, argument); });
@@ -124,8 +126,8 @@ bool Worker::Turn() {
     auto& timer = static_cast<WorkerTimer&>(node);
     timer.fire_(timer);
   }) > 0;
-  // Every turn while there is something, else now and then: a look costs a system call.
-  if (kernel_active_ || now_ >= next_kernel_poll_) progress |= PollKernel();
+  // A look costs a system call.
+  if (kernel_polls_ > 0 || now_ >= next_kernel_poll_) progress |= PollKernel();
   progress |= RunHandlers();
   for (stack::Stack* const stack : stacks_) progress |= stack->Transmit(now_) > 0;
   in_turn_ = false;
@@ -151,20 +153,27 @@ void Worker::RetryStarved() {
 
 bool Worker::RunHandlers() {
   size_t n = 0;
+  in_handler_ = true;
   while (n < options_.max_handlers) {
     Op* const op = ready_.PopFront();
     if (op == nullptr) break;
     ++n;
     op->Run();
   }
+  in_handler_ = false;
   counters_.handlers.Increment(n);
   return n > 0;
 }
 
 bool Worker::PollKernel() {
-  kernel_active_ = kernel_.Poll() > 0;
+  const bool found = kernel_.Poll() > 0;
+  if (found) {
+    kernel_polls_ = kKernelPolls;
+  } else if (kernel_polls_ > 0) {
+    --kernel_polls_;
+  }
   next_kernel_poll_ = now_ + kKernelPollInterval;
-  return kernel_active_;
+  return found;
 }
 
 bool Worker::HasReady() const {
@@ -236,7 +245,7 @@ void Worker::Sleep(Instant end) {
     wake_.Disarm();
   }
   // What ended the sleep may be an event of Asio's own objects, of which there may be more.
-  kernel_active_ = true;
+  kernel_polls_ = std::max(kernel_polls_, uint32_t{4});
   last_progress_ = now_;
 }
 

@@ -139,7 +139,8 @@ class WorkerExecutor {
     return WorkerExecutor(bits_ & ~kMayBlock);
   }
 
-  // Runs f in a later turn, or, where blocking.possibly, at once on the worker's own thread.
+  // Queues f; where blocking.possibly and called from one of the worker's handlers, runs it at
+  // once.
   template <class F>
   void execute(F&& f) const;
 
@@ -198,8 +199,12 @@ class Worker : public boost::asio::execution_context {
   WorkerCounters& counters() { return counters_; }
 
   // --- for sockets, timers and executors ---
-  // Whether this thread is inside Run(), or has the worker to itself because nobody is.
+  // Whether this thread is inside Run().
   bool IsRunningHere() const noexcept { return current_ == this; }
+  // Whether it is inside a handler, so that another may run there and then. Completions of Asio's
+  // own objects are queued: they are found by a nested scheduler, where the stacks' time may be old
+  // and Asio recycles no memory.
+  bool MayRunInline() const noexcept { return in_handler_ && IsRunningHere(); }
   OpMemory& memory() { return memory_; }
   // Queues a complete operation; it runs after the caller has returned.
   void Ready(Op& op) { ready_.PushBack(op); }
@@ -254,7 +259,8 @@ class Worker : public boost::asio::execution_context {
   driver::WakeFlag wake_;
   std::atomic<bool> stop_{false};
   bool in_turn_ = false;
-  bool kernel_active_ = false;
+  bool in_handler_ = false;
+  uint32_t kernel_polls_ = 0;  // turns that still look at the kernel's sockets
   Instant now_{};
   Instant last_progress_{};
   Instant next_kernel_poll_{};
@@ -348,7 +354,7 @@ void WorkerExecutor::execute(F&& f) const {
   Worker& w = worker();
   if (!w.IsRunningHere()) {
     w.Post(*new internal::PostedTask<Function>(std::forward<F>(f)));
-  } else if ((bits_ & kMayBlock) != 0) {
+  } else if ((bits_ & kMayBlock) != 0 && w.MayRunInline()) {
     Function copy(std::forward<F>(f));
     std::move(copy)();
   } else {
