@@ -169,14 +169,14 @@ tcp::Options LargeWindow() {
 }
 
 TEST_P(SimGoodputTest, FillsACleanPath) {
-  const Result r = Transfer(Path(100'000'000, milliseconds(20), 1), 4'000'000, 16'000'000);
+  const Result r = Transfer(Path(100'000'000, milliseconds(20), 1), 2'000'000, 8'000'000);
   EXPECT_GE(r.mbit_s, 90);
   EXPECT_EQ(r.timeouts, 0u);
 }
 
 TEST_P(SimGoodputTest, FillsAPathWhoseQueueItOverflows) {
   const Result r =
-      Transfer(Path(100'000'000, milliseconds(20), 1), 4'000'000, 24'000'000, LargeWindow());
+      Transfer(Path(100'000'000, milliseconds(20), 1), 4'000'000, 14'000'000, LargeWindow());
   EXPECT_GE(r.mbit_s, 90);
   EXPECT_GE(r.recoveries, 1u);
   EXPECT_EQ(r.timeouts, 0u);
@@ -184,7 +184,7 @@ TEST_P(SimGoodputTest, FillsAPathWhoseQueueItOverflows) {
 
 TEST_P(SimGoodputTest, FillsALongFatPath) {
   // 200 Mbit/s over 80 ms: 2 MB in flight, beyond any window that does not grow.
-  const Result r = Transfer(Path(200'000'000, milliseconds(80), 1), 24'000'000, 48'000'000);
+  const Result r = Transfer(Path(200'000'000, milliseconds(80), 1), 12'000'000, 22'000'000);
   EXPECT_GE(r.mbit_s, 0.9 * 200);
 }
 
@@ -201,7 +201,7 @@ TEST_P(SimGoodputTest, ReachesAWindowPerRoundTripInSlowStart) {
 
 TEST_P(SimGoodputTest, FillsTheShareThatAShortQueueAllows) {
   const Result r =
-      Transfer(Path(50'000'000, milliseconds(40), 0.25), 4'000'000, 40'000'000, LargeWindow());
+      Transfer(Path(50'000'000, milliseconds(40), 0.25), 4'000'000, 24'000'000, LargeWindow());
   EXPECT_GE(r.mbit_s, 0.85 * QueueShare(0.25) * 50 * SegmentBits() / (1514 * 8));
 }
 
@@ -251,7 +251,7 @@ TEST_P(SimGoodputTest, LostAcknowledgementsCostNothing) {
   // They are cumulative (RFC 9293 §3.4), and the window counts bytes (RFC 3465).
   SimLinkOptions link = Path(50'000'000, milliseconds(20), 1);
   link.path[1].loss = 0.1;
-  const Result r = Transfer(link, 4'000'000, 12'000'000);
+  const Result r = Transfer(link, 2'000'000, 7'000'000);
   EXPECT_GE(r.mbit_s, 0.9 * 50);
 }
 
@@ -263,7 +263,7 @@ TEST_P(SimGoodputTest, SlightReorderingIsNoLoss) {
   link.path[0].reorder_delay = microseconds(480);
   tcp::Options options;
   options.send_buffer_max = 200'000;  // less than the path and its queue hold: nothing is lost
-  const Result r = Transfer(link, 4'000'000, 12'000'000, options);
+  const Result r = Transfer(link, 2'000'000, 7'000'000, options);
   EXPECT_GE(r.mbit_s, 0.9 * 50);
   EXPECT_EQ(r.recoveries, 0u);
   EXPECT_EQ(r.timeouts, 0u);
@@ -286,7 +286,7 @@ TEST_P(SimGoodputTest, BurstsOfLoss) {
   SimLinkOptions link = Path(100'000'000, milliseconds(20), 1);
   link.path[0].burst_loss = 0.001;
   link.path[0].burst_length = 8;
-  const Result r = Transfer(link, 1'000'000, 16'000'000);
+  const Result r = Transfer(link, 1'000'000, 10'000'000);
   EXPECT_GE(r.mbit_s, 0.75 * Pftk(0.001, milliseconds(20), tcp::kMinRto) * SegmentBits() / 1e6);
 }
 
