@@ -1,9 +1,11 @@
 // The demonstration: an HTTP server on corelane's own TCP/IP stack; see README.md.
 //
-//   http_server                         on the in-process ring, behind a forwarder at
-//   127.0.0.1:8080 http_server --device tap:corelane0  on a Linux TAP interface http_server
-//   --device kernel:        the same application on the kernel's sockets http_server --fault
-//   loss=0.01,reorder=0.02   on a network that loses and reorders packets
+//   http_server                               on the in-process ring, behind a forwarder at
+//                                             127.0.0.1:8080
+//   http_server --device tap:corelane0        on a Linux TAP interface
+//   http_server --device kernel:              the same application on the kernel's sockets
+//   http_server --fault loss=0.01,reorder=0.02
+//                                             on a network that loses and reorders packets
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -126,8 +128,7 @@ int RunOnStack(const runtime::FlagParser& parser, const runtime::CommonFlags& fl
   }
   Lanes lanes;
   runtime::Worker worker;
-  const absl::Status status = OpenLanes(flags, worker, lanes, faults);
-  if (!status.ok()) return parser.Reject("--device", flags.device, std::string(status.message()));
+  if (const auto status = OpenLanes(parser, flags, worker, lanes, faults)) return *status;
   const bool forwards = lanes.forwarder.stack != nullptr;
   const uint16_t port = forwards ? 80 : flags.listen->port;
   StackStats stats(flags.device, worker, lanes.server.stack);
