@@ -19,10 +19,10 @@
 #include <string>
 
 #include "driver/fault.h"
+#include "examples/demo_app.h"
 #include "examples/forwarder.h"
 #include "examples/stack_setup.h"
 #include "examples/stack_stats.h"
-#include "http/demo_app.h"
 #include "http/serve.h"
 #include "runtime/flags/common_flags.h"
 #include "runtime/flags/value.h"
@@ -81,10 +81,10 @@ class Shutdown {
 };
 
 template <class Acceptor>
-int Serve(runtime::Worker& worker, Acceptor acceptor, http::StatsSource& stats,
+int Serve(runtime::Worker& worker, Acceptor acceptor, StatsSource& stats,
           const runtime::CommonFlags& flags, const std::string& url) {
   http::Router router;
-  http::AddDemoRoutes(router, stats);
+  AddDemoRoutes(router, stats);
   http::Server<Acceptor> server(std::move(acceptor), router, http::ServerOptions());
   asio::co_spawn(worker.get_executor(), server.Run(),
                  [&worker](std::exception_ptr) { worker.Stop(); });
