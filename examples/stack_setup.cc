@@ -96,4 +96,14 @@ std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::C
   return std::nullopt;
 }
 
+int RejectListen(const runtime::FlagParser& parser, const Endpoint& at,
+                 const boost::system::error_code& error) {
+  const int other = at.port == 65535 ? 8081 : at.port + 1;
+  return parser.Reject("--listen", at.ToString(),
+                       "cannot listen there (" + error.message() +
+                           "): expected a free address of this machine, such as --listen "
+                           "127.0.0.1:" +
+                           std::to_string(other));
+}
+
 }  // namespace corelane::examples

@@ -3,6 +3,7 @@
 #ifndef CORELANE_EXAMPLES_STACK_SETUP_H_
 #define CORELANE_EXAMPLES_STACK_SETUP_H_
 
+#include <boost/system/error_code.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,10 @@ std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::C
 
 // The server's address that clients use: of --address, IPv4 first.
 IpAddress ServerAddress(const runtime::CommonFlags& flags);
+
+// For an address that cannot be listened on: says so, and returns the status to exit with.
+int RejectListen(const runtime::FlagParser& parser, const Endpoint& at,
+                 const boost::system::error_code& error);
 
 }  // namespace corelane::examples
 

@@ -13,6 +13,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ SERVER_ADDRESSES = {"v4": "10.77.0.2", "v6": "fd77::2"}
 CHUNK = 1 << 20
 
 _INSIDE = "CORELANE_INTEROP_INSIDE"
-_server = None  # The path of //examples:http_server.
+_server = None  # The path of the program under test.
 _no_tap = "the test was started without a namespace"  # Empty: there can be a TAP interface.
 
 
@@ -55,6 +56,14 @@ def require(test, program):
         test.skipTest("%s is not installed" % program)
 
 
+def require_address(host):
+    """Skips what needs an address that this machine does not have, such as ::1 without IPv6."""
+    try:
+        socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise unittest.SkipTest("%s is no address of this machine: %s" % (host, error)) from None
+
+
 def run(*command, timeout=60, **options):
     """Runs a program and returns the result with its output as text."""
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False,
@@ -70,16 +79,20 @@ def check_run(*command, **options):
 
 
 class Server:
-    """A running http_server. Use it as a context: the end of the context stops it and looks at how it ended."""
+    """A running server, the one that main() was given. It prints its address as the last word of its first line.
+
+    Use it as a context: the end of the context stops it and looks at how it ended.
+    """
 
     def __init__(self, *flags):
         self.errors_path = scratch("server.err")
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen([_server, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
-        self.url = self._first_line(60)
-        if not self.url.startswith("http://"):
+        line = self._first_line(60)
+        if ":" not in line:
             self.kill()
-            raise AssertionError("the server printed '%s' and '%s', not its address" % (self.url, self.errors()))
+            raise AssertionError("the server printed '%s' and '%s', not its address" % (line, self.errors()))
+        self.url = line.split()[-1]
 
     def _first_line(self, seconds):
         text = b""
