@@ -407,27 +407,37 @@ def enter_namespace():
 
 
 def set_server(path):
+    """Chooses the program that Server starts."""
     global _server
     _server = os.path.abspath(path)
-    os.environ.setdefault("HOME", _scratch_folder())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # Contexts close on the way out.
 
 
 def server_path():
     return _server
 
 
-def main(namespace):
+def begin(namespace):
+    """What main() begins with."""
     global _no_tap
     if namespace:
         _no_tap = enter_namespace()
+    os.environ.setdefault("HOME", _scratch_folder())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # Contexts close on the way out.
+
+
+def clean_up():
+    shutil.rmtree(_scratch_folder(), ignore_errors=True)
+
+
+def main(namespace):
+    begin(namespace)
     set_server(sys.argv[1])
     runner = unittest.TextTestRunner(verbosity=2, resultclass=_Result)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     try:
         result = runner.run(suite)
     finally:
-        shutil.rmtree(_scratch_folder(), ignore_errors=True)
+        clean_up()
     if result.testsRun == 0 and not result.skipped:
         sys.exit("no test ran")
     if os.environ.get("XML_OUTPUT_FILE"):
