@@ -221,6 +221,9 @@ class Connection {
   void RestartFlight(Instant now);
   uint32_t UpdateScoreboard(const Segment& s);
   bool LossIsSacked() const;
+  void OnSack();
+  bool RetransmissionIsLost() const;
+  void OnTailProbeAnswered(const Segment& s);
   void SampleRtt(const Segment& s, Instant now);
   void EnterFastRecovery();
   void LeaveRecovery();
@@ -236,6 +239,7 @@ class Connection {
                                    Instant now);
   bool NextNewData(uint32_t max_payload, SeqRange& range, Instant now);
   PacketBuf TransmitNewData(PacketCache& cache, SeqRange range, Instant now);
+  PacketBuf TransmitTailProbe(PacketCache& cache, Instant now);
   PacketBuf TransmitProbe(PacketCache& cache, Instant now);
   PacketBuf TransmitAck(PacketCache& cache, Instant now);
   bool MaySendSmall(uint32_t length, uint32_t queued) const;
@@ -250,6 +254,7 @@ class Connection {
 
   // connection.cc, connection_timers.cc
   void ArmRetransmit(Instant now);
+  bool MayProbeTail() const;
   void ArmPersist(Instant now);
   void ArmKeepalive(Instant now);
   void ArmLinger(Instant now);
@@ -297,6 +302,10 @@ class Connection {
   bool cwnd_limited_ : 1 = false;
   bool soft_error_ : 1 = false;
   bool out_of_order_fin_ : 1 = false;
+  bool tail_armed_ : 1 = false;    // kRetransmit is the tail probe's time, not the RTO
+  bool tail_due_ : 1 = false;      // the tail probe leaves at the next PollTransmit()
+  bool tail_probed_ : 1 = false;   // and waits for its answer: tail_end_
+  bool tail_retrans_ : 1 = false;  // it carried old data
   SeqNum snd_una_;
   SeqNum snd_nxt_;
   uint32_t snd_wnd_ = 0;
@@ -323,6 +332,8 @@ class Connection {
   uint32_t max_snd_wnd_ = 0;
   SeqNum recover_;
   SeqNum high_rxt_;
+  SeqNum rxt_mark_;  // what is sent from here on was sent after the first hole's retransmission
+  SeqNum tail_end_;  // RFC 8985 §7: TLP.end_seq
   uint32_t dup_acks_ = 0;
   uint8_t retries_ = 0;
   uint8_t probes_ = 0;

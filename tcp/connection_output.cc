@@ -12,6 +12,9 @@ PacketBuf Connection::PollTransmit(PacketCache& cache, uint32_t max_payload, Ins
   if (rst_due_) return TransmitReset(cache, now);
   if (syn_due_) return TransmitSyn(cache, now);
   if (CanSendData()) {
+    if (tail_due_) [[unlikely]] {
+      return TransmitTailProbe(cache, now);
+    }
     SeqRange range;
     if (NextRetransmission(range) && MayRetransmit()) {
       return TransmitRetransmission(cache, range, max_payload, now);
@@ -35,6 +38,7 @@ uint32_t Connection::UsableWindow() const {
   if (recovery_ == Recovery::kOpen && scoreboard_ == nullptr) {
     cwnd += std::min<uint32_t>(dup_acks_, 2) * mss_;
   }
+  if (tail_due_) cwnd += mss_;  // RFC 8985 §7.3: the probe is beyond the window
   const uint32_t pipe = recovery_ == Recovery::kOpen && scoreboard_ == nullptr ? flight : Pipe();
   return std::min(peer, cwnd > pipe ? cwnd - pipe : 0);
 }
@@ -84,6 +88,7 @@ PacketBuf Connection::TransmitRetransmission(PacketCache& cache, SeqRange lost,
   SeqRange range{lost.begin, lost.begin + length};
   PacketBuf packet = BuildSegment(cache, range, kAck, now);
   if (!packet) return packet;
+  if (range.begin == snd_una_) rxt_mark_ = snd_nxt_;
   high_rxt_ = range.end;
   force_retransmit_ = false;
   rtt_timing_ = false;  // Karn (RFC 6298 §3)
@@ -112,6 +117,28 @@ PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instan
   override_due_ = false;
   ClearTimer(kPersist);
   if (!TimerArmed(kRetransmit)) ArmRetransmit(now);  // RFC 6298 §5.1
+  return packet;
+}
+
+// RFC 8985 §7.3: a new segment, else the last one once more. Its acknowledgement shows what was
+// lost at the end of the flight, long before the RTO.
+PacketBuf Connection::TransmitTailProbe(PacketCache& cache, Instant now) {
+  SeqRange range;
+  const bool fresh = NextNewData(mss_, range, now);
+  if (!fresh) range = {snd_nxt_ - std::min<uint32_t>(mss_, flight_size()), snd_nxt_};
+  PacketBuf packet =
+      fresh ? TransmitNewData(cache, range, now) : BuildSegment(cache, range, kAck, now);
+  if (!packet) return packet;
+  tail_due_ = false;
+  tail_probed_ = true;
+  tail_end_ = snd_nxt_;
+  tail_retrans_ = !fresh;
+  r_->counters->tail_loss_probes.Increment(1);
+  if (fresh) return packet;
+  rtt_timing_ = false;  // Karn (RFC 6298 §3)
+  last_retransmit_ = now;
+  ++retransmits_;
+  r_->counters->retransmitted_segments.Increment(1);
   return packet;
 }
 

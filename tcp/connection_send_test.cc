@@ -272,7 +272,9 @@ TEST(SendTest, RetransmittedSegmentGivesNoSampleWithoutTimestamps) {
 }
 
 TEST(SendTest, TimestampsMeasureRetransmissions) {
-  ScriptedConnection t{Options()};
+  Options options = ScriptedConnection::Plain();
+  options.timestamps = true;
+  ScriptedConnection t(options);
   t.Establish();
   t.Write(100);
   t.Advance(milliseconds(201));
