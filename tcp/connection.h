@@ -127,7 +127,10 @@ class Connection {
   void OnSoftError(Error error, Instant now);
   // The path's MTU now allows segments of header_mss payload bytes: lost segments that were too
   // long go out again.
-  void OnPathMss(uint16_t header_mss, Instant now);
+  void OnPathMss(uint16_t header_mss, Instant now) {
+    if (header_mss < header_mss_) [[unlikely]]
+      ShrinkMss(header_mss, now);
+  }
 
   // --- outputs ---
   // The next segment, TCP header first, checksum field zero, segment_size set where it holds more
@@ -249,6 +252,7 @@ class Connection {
   void WantTransmit() { transmit_wanted_ = true; }
 
   // connection.cc, connection_timers.cc
+  void ShrinkMss(uint16_t header_mss, Instant now);
   void ArmRetransmit(Instant now);
   void ArmPersist(Instant now);
   void ArmKeepalive(Instant now);
