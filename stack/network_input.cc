@@ -35,6 +35,9 @@ void ForgetSums(PacketBuf& packet) {
 void Network::Input(Interface& interface, PacketBuf packet, Instant now) {
   ForgetSums(packet);
   packet->interface = interface.index();
+  if (tcp_->TakeKnown(interface, packet, now)) [[likely]] {
+    return;
+  }
   const auto frame = arp::EthernetView::Parse(packet.bytes());
   if (!frame) {
     Drop(DropReason::kFrameMalformed);
