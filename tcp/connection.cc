@@ -281,13 +281,17 @@ void Connection::ShrinkMss(uint16_t header_mss, Instant now) {
   if (flight_size() > 0 && established_) RestartFlight(now);
 }
 
-void Connection::OnOptionsChanged(Instant now) {
+void Connection::SetOptions(const Options& options, Instant now) {
+  const bool keepalive_changed =
+      options.keepalive != options_.keepalive || options.keepalive_idle != options_.keepalive_idle;
+  options_ = options;
   send_limit_ = std::min(send_limit_, options_.send_buffer_max);
   if (!options_.keepalive) {
     ClearTimer(kKeepalive);
-  } else if (established_ && !is_closed() && state_ != State::kTimeWait) {
+  } else if (keepalive_changed && established_ && !is_closed() && state_ != State::kTimeWait) {
     ArmKeepalive(now);
   }
+  WantTransmit();  // what Nagle's algorithm held back
 }
 
 void Connection::Finish(Error error) {

@@ -120,8 +120,9 @@ class Connection {
   void Abort(Instant now);
   // Gives a half-open connection up without a word.
   void Drop() { Finish(Error::kAborted); }
-  // Puts changed options() into force at once: keepalive, buffer limits.
-  void OnOptionsChanged(Instant now);
+  // New settings from now on: keepalive, Nagle, buffer limits, time-outs. What the handshake
+  // negotiates stays as it is.
+  void SetOptions(const Options& options, Instant now);
   // ICMP or the network layer cannot reach the peer at present (RFC 5461: not fatal once
   // connected).
   void OnSoftError(Error error, Instant now);
@@ -156,7 +157,6 @@ class Connection {
   size_t unacknowledged_bytes() const { return send_queue_.bytes(); }
   bool all_data_acknowledged() const { return send_queue_.empty(); }
   Ports ports() const { return ports_; }
-  Options& options() { return options_; }
   const Options& options() const { return options_; }
 
   SeqNum snd_una() const { return snd_una_; }
