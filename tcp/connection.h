@@ -225,6 +225,7 @@ class Connection {
   uint32_t UpdateScoreboard(const Segment& s);
   bool LossIsSacked() const;
   void SampleRtt(const Segment& s, Instant now);
+  uint32_t WindowInUse() const;
   void EnterFastRecovery();
   void LeaveRecovery();
   void OnRetransmissionTimeout();

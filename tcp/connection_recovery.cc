@@ -26,6 +26,7 @@ void Connection::SampleRtt(const Segment& s, Instant now) {
 
 void Connection::OnNewAck(const Segment& s, Instant now) {
   const uint32_t acked = Distance(snd_una_, s.ack);
+  uint32_t known = scoreboard_ != nullptr ? scoreboard_->sacked_bytes() : 0;  // then: of `acked`
   SampleRtt(s, now);
   snd_una_ = s.ack;
   send_queue_.Acknowledge(Min(s.ack, send_queue_.end()), *r_);
@@ -35,6 +36,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
   high_rxt_ = Max(high_rxt_, snd_una_);
   if (scoreboard_ != nullptr) {
     scoreboard_->Acknowledge(snd_una_);
+    known -= scoreboard_->sacked_bytes();
     if (scoreboard_->empty() && recovery_ == Recovery::kOpen) {
       r_->scoreboards->Delete(std::exchange(scoreboard_, nullptr));
     }
@@ -56,7 +58,9 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
       }
       break;
     case Recovery::kLoss:
-      cc_.OnAck(acked, mss_, true);
+      // What was SACKed left the network before the window was cut: one hole that is filled must
+      // not open it by all that lies behind.
+      cc_.OnAck(acked - known, mss_, true);
       if (snd_una_ >= recover_) LeaveRecovery();
       break;
   }
@@ -111,12 +115,16 @@ bool Connection::LossIsSacked() const {
   return scoreboard_ != nullptr && scoreboard_->LostEdge(mss_).has_value();
 }
 
+// The FlightSize of RFC 5681 §3.1, equation 4. While a hole stays open, bytes that the peer holds
+// already stretch what is unacknowledged beyond the window; half of that would be no reduction.
+uint32_t Connection::WindowInUse() const { return std::min(flight_size(), cc_.cwnd()); }
+
 void Connection::EnterFastRecovery() {
   r_->counters->fast_recoveries.Increment(1);
   recovery_ = Recovery::kFast;
   recover_ = snd_nxt_;
   high_rxt_ = snd_una_;
-  cc_.OnLoss(flight_size(), mss_);
+  cc_.OnLoss(WindowInUse(), mss_);
   if (!sack_ok_) cc_.Inflate(3 * mss_);  // RFC 5681 §3.2 step 3
   force_retransmit_ = true;
   rtt_timing_ = false;
@@ -133,7 +141,7 @@ void Connection::LeaveRecovery() {
 
 void Connection::OnRetransmissionTimeout() {
   r_->counters->retransmission_timeouts.Increment(1);
-  cc_.OnTimeout(flight_size(), mss_, retries_ == 1);
+  cc_.OnTimeout(WindowInUse(), mss_, retries_ == 1);
   // RFC 2018 §8: a peer that dropped what it had SACKed shows it by not acknowledging past the
   // first range.
   if (scoreboard_ != nullptr && !scoreboard_->empty() &&

@@ -75,8 +75,11 @@ class FlowTable {
 
   template <class F>
   void ForEach(F&& visit) const {
-    for (size_t i = 0; i <= mask_; ++i) {
-      for (T* node = buckets_[i]; node != nullptr;) {
+    // Most buckets are empty, and simulations come here after every turn. visit may remove the
+    // node that it is given, and insert none.
+    T* const* const end = buckets_.get() + mask_ + 1;
+    for (T* const* bucket = buckets_.get(); bucket != end; ++bucket) {
+      for (T* node = *bucket; node != nullptr;) {
         T* const next = node->flow_next;
         visit(*node);
         node = next;
