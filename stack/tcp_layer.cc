@@ -6,22 +6,19 @@
 #include "ip/protocol.h"
 
 namespace corelane::stack {
-namespace {
-
-// Payload of a segment without options that fits an IP packet of `mtu` bytes (RFC 6691 §2).
-uint16_t HeaderMss(uint32_t mtu, bool v4) {
-  const uint32_t headers = (v4 ? 20u : 40u) + static_cast<uint32_t>(tcp::kMinHeaderLength);
-  return static_cast<uint16_t>(std::min<uint32_t>(mtu - headers, 65495));
-}
-
-}  // namespace
-
 const char* ToString(TcpSetupError error) {
   static constexpr const char* kNames[] = {
       "none",          "no route to the remote address",       "address in use",
       "no free port",  "the local address is not one of ours", "invalid address",
       "out of sockets"};
   return kNames[static_cast<size_t>(error)];
+}
+
+// RFC 6691 §2
+uint16_t TcpLayer::HeaderMss(const Path& path) {
+  const uint32_t headers =
+      (path.is_v4() ? 20u : 40u) + static_cast<uint32_t>(tcp::kMinHeaderLength);
+  return static_cast<uint16_t>(std::min<uint32_t>(path.mtu - headers, 65495));
 }
 
 TcpLayer::TcpLayer(const StackOptions& options, Network& network, Random& random, Instant now)
@@ -50,8 +47,7 @@ TcpLayer::~TcpLayer() {
 
 TcpSocket* TcpLayer::NewSocket(const tcp::FourTuple& tuple, const tcp::Options& options,
                                Path* path) {
-  TcpSocket* const socket =
-      sockets_.New(*this, tuple, options, HeaderMss(path->mtu, tuple.remote.is_v4()), resources_);
+  TcpSocket* const socket = sockets_.New(*this, tuple, options, HeaderMss(*path), resources_);
   if (socket == nullptr) return nullptr;
   socket->path_ = path;
   socket->created_ = now_;
@@ -325,8 +321,7 @@ bool TcpLayer::TransmitSocket(TcpSocket& socket, Instant now) {
     return true;
   }
   Interface& interface = *path.interface;
-  const uint16_t header_mss = HeaderMss(path.mtu, path.is_v4());
-  c.OnPathMss(header_mss, now);
+  c.OnPathMss(HeaderMss(path), now);
   while (c.WantsTransmit()) {
     const size_t room = interface.room();
     if (room == 0) return false;

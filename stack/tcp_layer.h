@@ -114,6 +114,8 @@ class TcpLayer {
   void SendBare(const tcp::FourTuple& tuple, const tcp::OutgoingHeader& header,
                 const tcp::OutgoingOptions& options, Instant now);
 
+  // Payload of a segment without options that fits the path's MTU.
+  static uint16_t HeaderMss(const Path& path);
   TcpListener* FindListener(const IpAddress& address, uint16_t port) const;
   uint16_t PickPort(const IpAddress& local, const Endpoint& remote);
   TcpSocket* NewSocket(const tcp::FourTuple& tuple, const tcp::Options& options, Path* path);
