@@ -82,7 +82,13 @@ void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
       arp::OnArp(*view, interface.index(), interface.mac(),
                  addresses_.IsUnicast(interface.index(), view->target_ip()),
                  addresses_.IsUnicast(interface.index(), view->sender_ip()), neighbors_, now);
-  if (!reaction.for_us) Drop(DropReason::kArpNotForUs);
+  if (reaction.for_us) {
+    counters_.arp_in.Increment(1);
+  } else {
+    Drop(DropReason::kArpNotForUs);
+  }
+  // RFC 5227 §2.4 (c): a host that is configured by hand keeps its address.
+  if (reaction.conflict) counters_.address_conflicts.Increment(1);
   if (reaction.reply) {
     PacketBuf reply = control_pool_->Allocate();
     if (reply) {
@@ -140,7 +146,11 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
       if (reassembler_.ReportsProblem()) AnswerBadHeader(ip, packet, kind, now);
       return;
     }
-    if (packet) InputReassembled(interface, std::move(packet), now);
+    counters_.fragments_in.Increment(1);
+    if (packet) {
+      counters_.reassembled.Increment(1);
+      InputReassembled(interface, std::move(packet), now);
+    }
     return;
   }
   Dispatch(interface, std::move(packet), ip, kind, now);
@@ -187,7 +197,10 @@ void Network::Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip
     InputIcmp(interface, std::move(packet), ip, kind, now);
     return;
   }
-  if (ip.protocol == ip::protocol::kNoNextHeader && !v4) return;  // RFC 8200 §4.7
+  if (ip.protocol == ip::protocol::kNoNextHeader && !v4) {
+    counters_.no_next_header.Increment(1);
+    return;
+  }
   Drop(DropReason::kIpUnknownProtocol);
   SendIcmpError({.kind = ip::IcmpErrorKind::kProtocolUnreachable, .pointer = ip.protocol_offset},
                 ip, packet, kind, now);
@@ -236,6 +249,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
       Drop(DropReason::kNoBuffer);
       return;
     }
+    counters_.echoes_in.Increment(1);
     SendIp(std::move(packet), ip.src, interface.index(), now);
     return;
   }
@@ -246,6 +260,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
     Drop(drop);
     return;
   }
+  counters_.icmp_errors_in.Increment(1);
   sink_->OnIcmpError(report, now);
 }
 
@@ -261,8 +276,10 @@ void Network::InputNdp(Interface& interface, PacketBuf& packet, const ip::IpIngr
     Drop(DropReason::kNdpInvalid);
     return;
   }
+  counters_.ndp_in.Increment(1);
   const ip::NdpReaction reaction =
       ip::OnNdp(*message, context, interface.index(), addresses_, interface.mac(), neighbors_, now);
+  if (reaction.conflict) counters_.address_conflicts.Increment(1);
   if (reaction.reply) {
     PacketBuf reply = ip::BuildNdpPacket(*control_pool_, reaction.advertisement, reaction.source,
                                          reaction.destination);
