@@ -120,6 +120,7 @@ class Network {
  private:
   void Drop(ip::DropReason reason) { drops_.Count(reason); }
   void InputArp(Interface& interface, PacketBuf& packet, Instant now);
+  bool IsMartianSource(const Interface& interface, const ip::IpIngress& ip) const;
   void InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now);
   void InputReassembled(Interface& interface, PacketBuf packet, Instant now);
   void Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip, ip::DestinationKind kind,

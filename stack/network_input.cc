@@ -101,6 +101,15 @@ void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
   PumpNeighbors(now);
 }
 
+// RFC 1122 §3.2.1.3: no packet comes from a broadcast address, nor from this host by the wire. (In
+// IPv6 such a packet is only known by going where it comes from: neighbor discovery has to see
+// others that claim our address.)
+bool Network::IsMartianSource(const Interface& interface, const ip::IpIngress& ip) const {
+  if (!ip.is_v4()) return ip.src == ip.dst;
+  const ip::DestinationKind from = addresses_.Classify(interface.index(), ip.src);
+  return from == ip::DestinationKind::kBroadcast || from == ip::DestinationKind::kUnicast;
+}
+
 void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now) {
   if (packet->next_segment != nullptr && packet.size() < kHeadersMax) [[unlikely]] {
     // The common split, headers here and payload there, needs no pulling: only a header that is cut
@@ -132,8 +141,13 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
     Drop(DropReason::kIpNotForUs);
     return;
   }
-  if (v4 && addresses_.IsBroadcast(interface.index(), ip.src)) {
+  if (IsMartianSource(interface, ip)) {
     Drop(DropReason::kIpMartianSource);
+    return;
+  }
+  // RFC 1122 §3.3.6: a unicast packet in a broadcast frame is for somebody else, or a trick.
+  if (v4 && link_group_ && kind == ip::DestinationKind::kUnicast) {
+    Drop(DropReason::kIpNotForUs);
     return;
   }
   if (packet.packet_size() > ip.packet_length()) {
@@ -235,6 +249,14 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
   }
   const uint8_t request = v4 ? ip::icmpv4_type::kEchoRequest : ip::icmpv6_type::kEchoRequest;
   if (type == request) {
+    if (message.size() < 2 || message[1] != 0) {
+      Drop(DropReason::kIcmpMalformed);
+      return;
+    }
+    if (ip.src.IsUnspecified()) {  // nobody can be answered there
+      Drop(DropReason::kIpMartianSource);
+      return;
+    }
     std::optional<IpAddress> source = ip.dst;
     if (kind != ip::DestinationKind::kUnicast) {
       // RFC 1122 §3.2.2.6: a broadcast echo may be ignored, and amplifies when it is not. RFC 4443
