@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "arp/ethernet.h"
 #include "arp/neighbor_cache.h"
+#include "core/counter.h"
 #include "core/packet.h"
 #include "ip/address_table.h"
 #include "ip/drop_reason.h"
@@ -50,6 +51,19 @@ class TransportSink {
 
 class TcpLayer;
 
+// Frames that ended well below TCP and UDP. With those two layers' counters and the drops, every
+// received frame is accounted for.
+struct NetworkCounters {
+  Counter arp_in;
+  Counter ndp_in;
+  Counter echoes_in;          // requests that were answered
+  Counter icmp_errors_in;     // well-formed ones, whether or not they are about a flow of ours
+  Counter no_next_header;     // RFC 8200 §4.7: nothing follows, nothing is to do
+  Counter fragments_in;       // taken to be reassembled
+  Counter reassembled;        // datagrams that came of them
+  Counter address_conflicts;  // another station claims an address of ours
+};
+
 class Network {
  public:
   Network(const StackOptions& options, Random& random, Instant now);
@@ -80,6 +94,7 @@ class Network {
   }
   // Frames dropped and packets refused, by reason.
   ip::DropCounters& drops() { return drops_; }
+  const NetworkCounters& counters() const { return counters_; }
 
   // --- sending ---
   // Fills what a path knows where it is out of date. False: no route.
@@ -120,6 +135,7 @@ class Network {
   bool RefreshSlow(Path& path, Instant now);
   void Drop(ip::DropReason reason) { drops_.Count(reason); }
   void InputArp(Interface& interface, PacketBuf& packet, Instant now);
+  bool IsMartianSource(const Interface& interface, const ip::IpIngress& ip) const;
   void InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now);
   void InputReassembled(Interface& interface, PacketBuf packet, Instant now);
   void Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip, ip::DestinationKind kind,
@@ -160,6 +176,7 @@ class Network {
   ip::TokenBucket icmp_limiter_;
   PathTable paths_;
   ip::DropCounters drops_;
+  NetworkCounters counters_;
   bool link_group_ = false;  // the frame at hand came to a group address
 };
 

@@ -394,7 +394,12 @@ void TcpLayer::OnIcmpError(const ip::IcmpErrorReport& report, Instant now) {
     return;
   }
   if (report.kind == ip::IcmpErrorKind::kPacketTooBig) {
-    network_.UpdatePathMtu(report.dst, report.mtu, report.quoted_length, now);
+    // RFC 1191 §6.5, RFC 8201 §5.4: what was refused goes out again now, not after a time-out.
+    Path& path = *socket->path_;
+    if (network_.UpdatePathMtu(report.dst, report.mtu, report.quoted_length, now) &&
+        network_.Refresh(path, now)) {
+      c.OnPathMss(path.tcp_mss, now);
+    }
   } else {
     const bool refused = report.kind == ip::IcmpErrorKind::kPortUnreachable ||
                          report.kind == ip::IcmpErrorKind::kProtocolUnreachable;
