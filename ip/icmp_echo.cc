@@ -67,6 +67,13 @@ bool MakeEchoReply(PacketBuf& packet, const IpIngress& ip, const IpAddress& sour
     header.payload_length = static_cast<uint16_t>(ip.payload_length);
     header.Emit(p);
   }
+  // Two zeros, and a difference of sums cannot tell them apart: a message of nothing but zeros sums
+  // to 0, every other one to 0xffff (RFC 1624 §3).
+  if (sum.raw() == 0 || sum.raw() == 0xffff) {
+    std::memset(message + 2, 0, 2);
+    sum = SumPacket(packet, header_length, ip.payload_length);
+    if (!v4) sum += PseudoHeaderSum(source, ip.src, protocol::kIcmpv6, ip.payload_length);
+  }
   sum.StoreComplement(message + 2);
   packet->flags = 0;
   packet->ecn = 0;

@@ -70,6 +70,31 @@ TEST_P(IcmpEchoTest, RepliesInPlace) {
   }
 }
 
+// The sum of zeros alone is the other zero of ones' complement.
+TEST_P(IcmpEchoTest, RepliesToAMessageOfZeros) {
+  for (const size_t data : {0, 1, 8, 100}) {
+    std::vector<uint8_t> message(8 + data);
+    const Sum16 zeros = SumBytes(std::vector<uint8_t>(data));
+    if (v6()) {
+      const auto length = static_cast<uint32_t>(message.size());
+      Icmpv6Header::Echo(icmpv6_type::kEchoRequest, 0, 0)
+          .Emit(message.data(),
+                zeros + PseudoHeaderSum(kHostB6, kHostA6, protocol::kIcmpv6, length));
+    } else {
+      Icmpv4Header::Echo(icmpv4_type::kEchoRequest, 0, 0).Emit(message.data(), zeros);
+    }
+    PacketBuf packet = MakePacket(
+        pool_, v6() ? Ipv6Bytes({.src = kHostB6, .dst = kHostA6, .next_header = 58}, message)
+                    : Ipv4Bytes({.src = kHostB4, .dst = kHostA4, .protocol = 1}, message));
+    IpIngress ip;
+    ASSERT_EQ(Parse(packet, ip), DropReason::kNone);
+    ASSERT_TRUE(HasValidIcmpChecksum(packet, ip));
+    ASSERT_TRUE(MakeEchoReply(packet, ip, us(), pool_));
+    ASSERT_EQ(Parse(packet, ip), DropReason::kNone);
+    EXPECT_TRUE(HasValidIcmpChecksum(packet, ip)) << data;
+  }
+}
+
 TEST_P(IcmpEchoTest, AnyFlippedBitIsSeen) {
   const PacketBuf good = Request(20);
   IpIngress ip;

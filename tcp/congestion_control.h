@@ -31,9 +31,12 @@ class NewReno {
   void OnAck(uint32_t acked, uint32_t mss, bool was_limited) {
     if (!was_limited) return;
     if (cwnd_ < ssthresh_) {
-      // All bytes acknowledged count (RFC 3465 with L unlimited): ACKs are merged per burst.
-      cwnd_ = Clamp(uint64_t{cwnd_} + acked);
-      return;
+      // All bytes acknowledged count (RFC 3465 with L unlimited): ACKs are merged per burst. What
+      // lies beyond ssthresh counts for congestion avoidance.
+      const uint32_t growth = std::min(acked, ssthresh_ - cwnd_);
+      cwnd_ = Clamp(uint64_t{cwnd_} + growth);
+      acked -= growth;
+      if (acked == 0) return;
     }
     // RFC 5681 §3.1, equation 3 in bytes: one MSS a window.
     bytes_acked_ += acked;

@@ -27,6 +27,17 @@ TEST(NewRenoTest, SlowStartCountsEveryAcknowledgedByte) {
   EXPECT_EQ(cc.cwnd(), 20'000u);
 }
 
+TEST(NewRenoTest, SlowStartEndsAtItsThreshold) {
+  NewReno cc = Established();
+  cc.OnTimeout(20'000, kMss, true);
+  cc.OnAck(8'000, kMss, true);
+  EXPECT_EQ(cc.cwnd(), 9'000u);
+  cc.OnAck(5'000, kMss, true);
+  EXPECT_EQ(cc.cwnd(), 10'000u);
+  cc.OnAck(6'000, kMss, true);  // with the 4,000 bytes beyond it: a window
+  EXPECT_EQ(cc.cwnd(), 11'000u);
+}
+
 TEST(NewRenoTest, AnUnusedWindowDoesNotGrow) {
   NewReno cc = Established();
   for (int i = 0; i < 100; ++i) cc.OnAck(kMss, kMss, false);

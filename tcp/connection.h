@@ -120,14 +120,18 @@ class Connection {
   void Abort(Instant now);
   // Gives a half-open connection up without a word.
   void Drop() { Finish(Error::kAborted); }
-  // Puts changed options() into force at once: keepalive, buffer limits.
-  void OnOptionsChanged(Instant now);
+  // New settings from now on: keepalive, Nagle, buffer limits, time-outs. What the handshake
+  // negotiates stays as it is.
+  void SetOptions(const Options& options, Instant now);
   // ICMP or the network layer cannot reach the peer at present (RFC 5461: not fatal once
   // connected).
   void OnSoftError(Error error, Instant now);
   // The path's MTU now allows segments of header_mss payload bytes: lost segments that were too
   // long go out again.
-  void OnPathMss(uint16_t header_mss, Instant now);
+  void OnPathMss(uint16_t header_mss, Instant now) {
+    if (header_mss < header_mss_) [[unlikely]]
+      ShrinkMss(header_mss, now);
+  }
 
   // --- outputs ---
   // The next segment, TCP header first, checksum field zero, segment_size set where it holds more
@@ -153,7 +157,6 @@ class Connection {
   size_t unacknowledged_bytes() const { return send_queue_.bytes(); }
   bool all_data_acknowledged() const { return send_queue_.empty(); }
   Ports ports() const { return ports_; }
-  Options& options() { return options_; }
   const Options& options() const { return options_; }
 
   SeqNum snd_una() const { return snd_una_; }
@@ -225,6 +228,7 @@ class Connection {
   bool RetransmissionIsLost() const;
   void OnTailProbeAnswered(const Segment& s);
   void SampleRtt(const Segment& s, Instant now);
+  uint32_t WindowInUse() const;
   void EnterFastRecovery();
   void LeaveRecovery();
   void OnRetransmissionTimeout();
@@ -253,6 +257,7 @@ class Connection {
   void WantTransmit() { transmit_wanted_ = true; }
 
   // connection.cc, connection_timers.cc
+  void ShrinkMss(uint16_t header_mss, Instant now);
   void ArmRetransmit(Instant now);
   bool MayProbeTail() const;
   void ArmPersist(Instant now);

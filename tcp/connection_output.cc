@@ -1,6 +1,7 @@
 // Segments that leave (RFC 9293 §3.7, §3.8.6): what to send, and how it is built.
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "tcp/connection.h"
@@ -63,7 +64,9 @@ bool Connection::NextNewData(uint32_t max_payload, SeqRange& range, Instant now)
   }
   const uint32_t usable = UsableWindow();
   uint32_t length = std::min({queued, usable, max_payload});
-  cwnd_limited_ = usable < queued && snd_wnd_ > flight_size() + usable;
+  // The congestion window holds the sender back: neither the application, nor the peer, nor the
+  // device does.
+  cwnd_limited_ = usable < queued && usable < max_payload && snd_wnd_ > flight_size() + usable;
   if (length >= mss_) {
     // Whole segments; the rest waits for them to be acknowledged (Nagle) or goes along.
     const bool all = length == queued && (options_.no_delay || fin_queued_);
@@ -117,6 +120,7 @@ PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instan
   override_due_ = false;
   ClearTimer(kPersist);
   if (!TimerArmed(kRetransmit)) ArmRetransmit(now);  // RFC 6298 §5.1
+  transmit_wanted_ = AnythingToSend() || probe_due_ || recovery_ != Recovery::kOpen;
   return packet;
 }
 
@@ -146,19 +150,29 @@ PacketBuf Connection::TransmitTailProbe(PacketCache& cache, Instant now) {
 // data. Cuts `range` where SACK blocks need the room.
 PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags,
                                    Instant now) {
-  OutgoingOptions options = DataOptions(now);
+  size_t options_length = ts_ok_ ? kTimestampsLength : 0;
+  std::optional<OutgoingOptions> options;  // none: timestamps at most
   if (reassembly_ != nullptr && sack_ok_) [[unlikely]] {
-    AddSackBlocks(options, range);
+    options = DataOptions(now);
+    AddSackBlocks(*options, range);
+    options_length = options->length();
   }
   const SeqNum data_end = Min(range.end, send_queue_.end());
   if (range.end > data_end && range.begin < range.end) flags |= kFin;
   const uint32_t payload = range.begin < data_end ? Distance(range.begin, data_end) : 0;
   if (payload > 0 && data_end == send_queue_.end()) flags |= kPsh;
-  const size_t header_length = kMinHeaderLength + options.length();
+  const size_t header_length = kMinHeaderLength + options_length;
   PacketBuf packet = cache.Take();
   if (!packet) return packet;
-  EmitHeader({ports_.local, ports_.remote, range.begin, rcv_nxt_, flags, AdvertiseWindow()},
-             options, packet.Append(header_length));
+  uint8_t* const to = packet.Append(header_length);
+  const OutgoingHeader header{ports_.local, ports_.remote, range.begin,
+                              rcv_nxt_,     flags,         AdvertiseWindow()};
+  if (options) [[unlikely]] {
+    EmitHeader(header, *options, to);
+  } else {
+    EmitHeader(header, options_length, to);
+    if (ts_ok_) EmitTimestamps({TimestampNow(now), ts_recent_}, to + kMinHeaderLength);
+  }
   packet->l4_checksum = ChecksumState::kPartial;
   packet->payload_offset = static_cast<uint16_t>(header_length);
   if (payload > 0) {
@@ -272,7 +286,10 @@ PacketBuf Connection::TransmitProbe(PacketCache& cache, Instant now) {
 
 PacketBuf Connection::TransmitAck(PacketCache& cache, Instant now) {
   SeqRange nothing{snd_nxt_, snd_nxt_};
-  return BuildSegment(cache, nothing, kAck, now);
+  PacketBuf packet = BuildSegment(cache, nothing, kAck, now);
+  // Everything else was looked at before and has nothing to send.
+  if (packet) transmit_wanted_ = false;
+  return packet;
 }
 
 void Connection::AckSent() {

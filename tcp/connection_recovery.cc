@@ -29,6 +29,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
   if (tail_probed_) [[unlikely]] {
     OnTailProbeAnswered(s);
   }
+  uint32_t known = scoreboard_ != nullptr ? scoreboard_->sacked_bytes() : 0;  // then: of `acked`
   SampleRtt(s, now);
   snd_una_ = s.ack;
   send_queue_.Acknowledge(Min(s.ack, send_queue_.end()), *r_);
@@ -38,6 +39,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
   high_rxt_ = Max(high_rxt_, snd_una_);
   if (scoreboard_ != nullptr) {
     scoreboard_->Acknowledge(snd_una_);
+    known -= scoreboard_->sacked_bytes();
     if (scoreboard_->empty() && recovery_ == Recovery::kOpen) {
       r_->scoreboards->Delete(std::exchange(scoreboard_, nullptr));
     }
@@ -62,7 +64,9 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
       }
       break;
     case Recovery::kLoss:
-      cc_.OnAck(acked, mss_, true);
+      // What was SACKed left the network before the window was cut: one hole that is filled must
+      // not open it by all that lies behind.
+      cc_.OnAck(acked - known, mss_, true);
       if (snd_una_ >= recover_) LeaveRecovery();
       break;
   }
@@ -130,7 +134,7 @@ void Connection::OnTailProbeAnswered(const Segment& s) {
     // The acknowledgement of the probe itself is still to come.
     if (s.ack == tail_end_ && (s.ack > snd_una_ || s.sack_count > 0)) return;
     // The probe repaired a loss that nobody noticed.
-    if (s.ack > tail_end_) cc_.OnLoss(std::min(flight_size(), cc_.cwnd()), mss_);
+    if (s.ack > tail_end_) cc_.OnLoss(WindowInUse(), mss_);
   }
   tail_probed_ = false;
 }
@@ -154,13 +158,16 @@ bool Connection::LossIsSacked() const {
   return scoreboard_ != nullptr && scoreboard_->LostEdge(mss_).has_value();
 }
 
+// The FlightSize of RFC 5681 §3.1, equation 4. While a hole stays open, bytes that the peer holds
+// already stretch what is unacknowledged beyond the window; half of that would be no reduction.
+uint32_t Connection::WindowInUse() const { return std::min(flight_size(), cc_.cwnd()); }
+
 void Connection::EnterFastRecovery() {
-  const bool again = recovery_ == Recovery::kFast;
   r_->counters->fast_recoveries.Increment(1);
   recovery_ = Recovery::kFast;
   recover_ = snd_nxt_;
   high_rxt_ = snd_una_;
-  cc_.OnLoss(again ? std::min(flight_size(), cc_.cwnd()) : flight_size(), mss_);
+  cc_.OnLoss(WindowInUse(), mss_);
   tail_probed_ = tail_due_ = false;
   if (!sack_ok_) cc_.Inflate(3 * mss_);  // RFC 5681 §3.2 step 3
   force_retransmit_ = true;
@@ -179,7 +186,7 @@ void Connection::LeaveRecovery() {
 void Connection::OnRetransmissionTimeout() {
   r_->counters->retransmission_timeouts.Increment(1);
   tail_probed_ = tail_due_ = false;
-  cc_.OnTimeout(flight_size(), mss_, retries_ == 1);
+  cc_.OnTimeout(WindowInUse(), mss_, retries_ == 1);
   // RFC 2018 §8: a peer that dropped what it had SACKed shows it by not acknowledging past the
   // first range.
   if (scoreboard_ != nullptr && !scoreboard_->empty() &&

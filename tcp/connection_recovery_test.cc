@@ -51,14 +51,15 @@ TEST_F(RecoveryTest, LimitedTransmitThenFastRetransmit) {  // RFC 3042, RFC 5681
   EXPECT_THAT(t_->Sent(), ElementsAre(IsData(11'001, 1000)));
   DuplicateAck(1);
   EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
-  EXPECT_EQ(t_->c().congestion().ssthresh(), 6000u);
-  EXPECT_EQ(cwnd(), 9000u);  // ssthresh and the three that left
-  for (int i = 0; i < 3; ++i) DuplicateAck(1);
+  // RFC 5681 §3.2 step 2: what limited transmit sent does not count.
+  EXPECT_EQ(t_->c().congestion().ssthresh(), 5000u);
+  EXPECT_EQ(cwnd(), 8000u);  // ssthresh and the three that left
+  for (int i = 0; i < 4; ++i) DuplicateAck(1);
   EXPECT_THAT(t_->Sent(), IsEmpty());
   DuplicateAck(1);
   EXPECT_THAT(t_->Sent(), ElementsAre(IsData(12'001, 1000)));  // inflation reached beyond
   t_->Inject(kAck, 1, 12'001);                                 // all that was out when it began
-  EXPECT_LE(cwnd(), 6000u);
+  EXPECT_LE(cwnd(), 5000u);
   EXPECT_EQ(t_->c().retransmits(), 1u);
 }
 
@@ -130,7 +131,7 @@ TEST_F(RecoveryTest, ThreeSackedSegmentsMeanLoss) {
   EXPECT_THAT(t_->Sent(), ElementsAre(IsData(11'001, 1000)));
   Sack(1, {{1, 3}});
   EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
-  EXPECT_EQ(cwnd(), 6000u);
+  EXPECT_EQ(cwnd(), 5000u);
 }
 
 TEST_F(RecoveryTest, OneAckThatSacksMuchIsEnough) {  // RFC 6675 §5 step 2
@@ -198,6 +199,23 @@ TEST_F(RecoveryTest, TimeoutSkipsWhatIsSacked) {
                                       IsData(8001, 1000)));
   t_->Inject(kAck, 1, 10'001);
   EXPECT_EQ(t_->c().flight_size(), 0u);
+}
+
+// A retransmission is lost while new data goes on arriving: what the peer holds already is no sign
+// of a wide path, neither when the timer expires nor when the hole is filled at last.
+TEST_F(RecoveryTest, BytesSackedBehindALostRetransmissionOpenNoWindow) {
+  Start(true);
+  Sack(1, {{1, 3}});
+  for (uint32_t last = 4; last < 30; ++last) Sack(1, {{1, last}});
+  t_->Sent();
+  EXPECT_EQ(t_->c().flight_size(), 30'000u);
+  EXPECT_EQ(cwnd(), 5000u);
+  t_->Advance(milliseconds(410));
+  EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 1u);
+  EXPECT_EQ(t_->c().congestion().ssthresh(), 2500u);
+  EXPECT_EQ(cwnd(), 1000u);
+  t_->Inject(kAck, 1, 30'001);
+  EXPECT_EQ(cwnd(), 2000u);
 }
 
 // RFC 2018 §8: a peer may drop what it SACKed.

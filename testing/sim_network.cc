@@ -76,6 +76,7 @@ bool SimNetwork::RunUntil(const std::function<bool()>& done, Duration limit) {
 
 void SimNetwork::CheckInvariants() const {
   for (const auto& host : hosts_) {
+    if (host->tcp().sockets() == 0) continue;
     host->tcp().ForEachSocket(
         [](const stack::TcpSocket& socket) { socket.connection().CheckInvariants(); });
   }

@@ -182,8 +182,10 @@ void SimTransfer::Write(Side& side) {
     }
   }
   // With no memory there is no event to wait for.
-  if (side.sent < side.to_send && side.socket->writable_bytes() > 0) {
-    net_->WakeAt(net_->now() + milliseconds(10));
+  if (side.sent < side.to_send && side.socket->writable_bytes() > 0 &&
+      net_->now() >= side.next_look) {
+    side.next_look = net_->now() + milliseconds(10);
+    net_->WakeAt(side.next_look);
   }
 }
 

@@ -52,6 +52,7 @@ class SimTransfer {
     Duration read_pause{0};
     Instant next_write{};
     Instant next_read{};
+    Instant next_look{};       // for memory
     bool lends = false;        // reads by ReadPacket()
     bool closes_late = false;  // after the peer's end of stream
     bool aborts = false;

@@ -9,6 +9,9 @@
 
 namespace corelane::testing {
 
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
 WireDevice::WireDevice(uint16_t mtu, uint16_t max_tx_segments, size_t pool_packets)
     : pool_(pool_packets, PacketPool::kDefaultHeadroom + mtu + 64) {
   info_.name = "wire";
@@ -97,8 +100,9 @@ void Wire::Advance(Duration d) {
   const Instant end = clock_.Now() + d;
   Settle();
   while (clock_.Now() < end) {
-    const Instant next =
-        std::max(stack_->NextDeadline(), clock_.Now() + std::chrono::microseconds(10));
+    // Output that a blocked device does not take is due all the time.
+    const Duration retry = device_.blocked ? milliseconds(10) : microseconds(10);
+    const Instant next = std::max(stack_->NextDeadline(), clock_.Now() + retry);
     clock_.AdvanceTo(std::min(next, end));
     Settle();
   }

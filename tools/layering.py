@@ -119,9 +119,6 @@ FORBIDDEN = [
 
 MAX_LINES = 600
 # Longer files, each with the reason why it is one.
-LONG_FILES = {
-    "http/h1_server_test.cc",  # one scripted connection per test; to be cut in two
-    "runtime/tcp_test.cc",  # likewise
-}
+LONG_FILES = set()
 
 MIN_SEEDS = 5  # In the corpus of a fuzz target.
