@@ -177,6 +177,8 @@ class NeighborCache {
   void OnTimer(Instant now);
   // kNever when there is nothing to wait for.
   Instant NextDeadline() const { return timers_.NextDeadline(); }
+  // False: OnTimer() has nothing to do at `now`. Cheaper than NextDeadline().
+  bool MayBeDue(Instant now) const { return timers_.MayBeDue(now); }
   // Fills `output`; false: nothing (more) to do.
   bool Poll(NeighborOutput& output);
 

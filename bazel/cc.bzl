@@ -9,6 +9,7 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 COPTS = [
     "-std=c++20",
     "-march=x86-64-v2",
+    "-fomit-frame-pointer",
 ]
 
 # Warnings are ours to fix, not our users': they apply to this workspace's own builds.

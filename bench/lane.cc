@@ -31,7 +31,6 @@ absl::Status Lane::Open(const Options& options, size_t index, Instant now) {
     stack::StackOptions stack_options;
     stack_options.seed = 7 + index * 2 + i;
     stack_options.batch = options.batch;
-    stack_options.tcp.no_delay = !options.bulk();
     stacks_[i] = std::make_unique<stack::Stack>(stack_options, now);
     stack::InterfaceOptions interface;
     interface.addresses = {{Ipv4Address(10, 0, 0, static_cast<uint8_t>(i + 1)), 24}};

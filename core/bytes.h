@@ -7,33 +7,55 @@
 #ifndef CORELANE_CORE_BYTES_H_
 #define CORELANE_CORE_BYTES_H_
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace corelane {
 
-constexpr uint16_t LoadBe16(const uint8_t* p) { return static_cast<uint16_t>(p[0] << 8 | p[1]); }
-constexpr uint32_t LoadBe32(const uint8_t* p) {
-  return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | uint32_t{p[3]};
-}
-constexpr uint64_t LoadBe64(const uint8_t* p) {
-  return uint64_t{p[0]} << 56 | uint64_t{p[1]} << 48 | uint64_t{p[2]} << 40 | uint64_t{p[3]} << 32 |
-         uint64_t{p[4]} << 24 | uint64_t{p[5]} << 16 | uint64_t{p[6]} << 8 | uint64_t{p[7]};
+static_assert(std::endian::native == std::endian::little);
+
+namespace internal {
+
+constexpr uint16_t SwapBytes(uint16_t word) { return __builtin_bswap16(word); }
+constexpr uint32_t SwapBytes(uint32_t word) { return __builtin_bswap32(word); }
+constexpr uint64_t SwapBytes(uint64_t word) { return __builtin_bswap64(word); }
+
+// One load or store and a byte swap; constant expressions go byte by byte.
+template <class Word>
+constexpr Word LoadBe(const uint8_t* p) {
+  Word word = 0;
+  if (std::is_constant_evaluated()) {
+    for (size_t i = 0; i < sizeof(Word); ++i) word = static_cast<Word>(word << 8 | p[i]);
+    return word;
+  }
+  std::memcpy(&word, p, sizeof word);
+  return SwapBytes(word);
 }
 
-constexpr void StoreBe16(uint8_t* p, uint16_t value) {
-  p[0] = static_cast<uint8_t>(value >> 8);
-  p[1] = static_cast<uint8_t>(value);
+template <class Word>
+constexpr void StoreBe(uint8_t* p, Word value) {
+  if (std::is_constant_evaluated()) {
+    for (size_t i = sizeof(Word); i-- > 0; value = static_cast<Word>(value >> 8)) {
+      p[i] = static_cast<uint8_t>(value);
+    }
+    return;
+  }
+  value = SwapBytes(value);
+  std::memcpy(p, &value, sizeof value);
 }
-constexpr void StoreBe32(uint8_t* p, uint32_t value) {
-  p[0] = static_cast<uint8_t>(value >> 24);
-  p[1] = static_cast<uint8_t>(value >> 16);
-  p[2] = static_cast<uint8_t>(value >> 8);
-  p[3] = static_cast<uint8_t>(value);
-}
-constexpr void StoreBe64(uint8_t* p, uint64_t value) {
-  StoreBe32(p, static_cast<uint32_t>(value >> 32));
-  StoreBe32(p + 4, static_cast<uint32_t>(value));
-}
+
+}  // namespace internal
+
+constexpr uint16_t LoadBe16(const uint8_t* p) { return internal::LoadBe<uint16_t>(p); }
+constexpr uint32_t LoadBe32(const uint8_t* p) { return internal::LoadBe<uint32_t>(p); }
+constexpr uint64_t LoadBe64(const uint8_t* p) { return internal::LoadBe<uint64_t>(p); }
+
+constexpr void StoreBe16(uint8_t* p, uint16_t value) { internal::StoreBe(p, value); }
+constexpr void StoreBe32(uint8_t* p, uint32_t value) { internal::StoreBe(p, value); }
+constexpr void StoreBe64(uint8_t* p, uint64_t value) { internal::StoreBe(p, value); }
 
 class Be16 {
  public:

@@ -182,24 +182,32 @@ bool SetChecksumKernel(ChecksumKernel kernel) {
 
 }  // namespace internal
 
-Sum16 SumPacket(const PacketBuf& packet, size_t offset, size_t length) {
-  CL_DCHECK(offset + length <= packet.packet_size());
-  Sum16 sum;
+namespace internal {
+
+Sum16 SumSegments(const PacketHead* first, size_t offset, size_t length) {
+  uint64_t sum = 0;
   bool odd = false;
-  for (const PacketHead* s = packet.head(); s != nullptr && length > 0; s = s->next_segment) {
+  for (const PacketHead* s = first; s != nullptr && length > 0; s = s->next_segment) {
     if (offset >= s->length) {
       offset -= s->length;
       continue;
     }
     const size_t n = std::min<size_t>(length, s->length - offset);
-    const bool known = n == s->length && (s->flags & PacketHead::kHasDataSum) != 0;
-    const Sum16 part = known ? Sum16::FromRaw(s->data_sum) : SumBytes({s->data + offset, n});
-    sum += odd ? part.Swapped() : part;
+    if (n == s->length && (s->flags & PacketHead::kHasDataSum) != 0) {
+      const Sum16 part = Sum16::FromRaw(s->data_sum);
+      sum = AddWithCarry(sum, odd ? part.Swapped().raw() : part.raw());
+    } else if (n <= kInlineSum && !odd) {
+      sum = SumWords<false>(sum, nullptr, s->data + offset, n);  // headers
+    } else {
+      const Sum16 part = SumBytes({s->data + offset, n});
+      sum = AddWithCarry(sum, odd ? part.Swapped().raw() : part.raw());
+    }
     odd ^= (n & 1) != 0;
     length -= n;
     offset = 0;
   }
-  return sum;
+  return Fold(sum);
 }
 
+}  // namespace internal
 }  // namespace corelane

@@ -135,7 +135,18 @@ inline void UpdateChecksum(uint8_t* field, Sum16 removed, Sum16 added) {
 // The sum of [offset, offset + length) of the packet (offset + length <= packet_size()), as if that
 // range began at an even offset. Segments that it covers whole and that have a data sum are not
 // read.
-Sum16 SumPacket(const PacketBuf& packet, size_t offset, size_t length);
+namespace internal {
+Sum16 SumSegments(const PacketHead* first, size_t offset, size_t length);
+}  // namespace internal
+
+inline Sum16 SumPacket(const PacketBuf& packet, size_t offset, size_t length) {
+  const PacketHead* const first = packet.head();
+  CL_DCHECK(offset + length <= first->packet_length);
+  if (first->next_segment == nullptr && (first->flags & PacketHead::kHasDataSum) == 0) [[likely]] {
+    return SumBytes({first->data + offset, length});
+  }
+  return internal::SumSegments(first, offset, length);
+}
 
 // Of the pseudo-header: RFC 9293 §3.1 (IPv4) or RFC 8200 §8.1 (IPv6), by the family of `src`.
 // length: bytes of the upper-layer header and data.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -30,7 +31,9 @@ class Ipv4Address {
   constexpr Ipv4Address(uint8_t a, uint8_t b, uint8_t c, uint8_t d) : bytes_{a, b, c, d} {}
   // From four bytes of a header.
   static constexpr Ipv4Address FromBytes(const uint8_t* p) {
-    return Ipv4Address(p[0], p[1], p[2], p[3]);
+    Ipv4Address address;
+    std::copy_n(p, 4, address.bytes_.data());
+    return address;
   }
   // Four decimal numbers without leading zeros: "192.0.2.1".
   static std::optional<Ipv4Address> Parse(std::string_view text);
@@ -65,14 +68,15 @@ class Ipv4Address {
 static_assert(sizeof(Ipv4Address) == 4 && alignof(Ipv4Address) == 1);
 
 class Ipv6Address {
+  using Words = std::array<uint64_t, 2>;  // in memory order
+
  public:
   constexpr Ipv6Address() = default;  // ::
   constexpr explicit Ipv6Address(const std::array<uint8_t, 16>& bytes) : bytes_(bytes) {}
   // From the upper and the lower half in host order.
-  constexpr Ipv6Address(uint64_t high, uint64_t low) {
-    StoreBe64(bytes_.data(), high);
-    StoreBe64(bytes_.data() + 8, low);
-  }
+  [[gnu::always_inline]] constexpr Ipv6Address(uint64_t high, uint64_t low)
+      : bytes_(std::bit_cast<std::array<uint8_t, 16>>(
+            Words{internal::SwapBytes(high), internal::SwapBytes(low)})) {}
   // From sixteen bytes of a header.
   static constexpr Ipv6Address FromBytes(const uint8_t* p) {
     Ipv6Address address;
@@ -92,19 +96,24 @@ class Ipv6Address {
   // The canonical form of RFC 5952.
   std::string ToString() const;
 
-  constexpr bool IsUnspecified() const { return (high() | low()) == 0; }
+  constexpr bool IsUnspecified() const { return *this == Ipv6Address(); }
   constexpr bool IsLoopback() const { return high() == 0 && low() == 1; }
   constexpr bool IsMulticast() const { return bytes_[0] == 0xff; }
   // fe80::/10 (RFC 4291 §2.5.6).
   constexpr bool IsLinkLocal() const { return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80; }
-  constexpr bool IsV4Mapped() const { return high() == 0 && low() >> 32 == 0xffff; }
+  constexpr bool IsV4Mapped() const {
+    const Words w = words();
+    return w[0] == 0 && static_cast<uint32_t>(w[1]) == 0xffff'0000;
+  }
   // ff02::1:ffXX:XXXX with the low 24 bits of this address (RFC 4291 §2.7.1).
   constexpr Ipv6Address SolicitedNode() const {
     return Ipv6Address(0xff02'0000'0000'0000, 0x0000'0001'ff00'0000 | (low() & 0xff'ffff));
   }
 
   friend constexpr bool operator==(const Ipv6Address& a, const Ipv6Address& b) {
-    return ((a.high() ^ b.high()) | (a.low() ^ b.low())) == 0;
+    const Words x = a.words();
+    const Words y = b.words();
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
   }
   friend constexpr std::strong_ordering operator<=>(const Ipv6Address& a, const Ipv6Address& b) {
     if (const auto order = a.high() <=> b.high(); order != 0) return order;
@@ -116,14 +125,16 @@ class Ipv6Address {
   }
 
  private:
+  constexpr Words words() const { return std::bit_cast<Words>(bytes_); }
+
   std::array<uint8_t, 16> bytes_ = {};
 };
 static_assert(sizeof(Ipv6Address) == 16 && alignof(Ipv6Address) == 1);
 
 class IpAddress {
  public:
-  constexpr IpAddress() = default;     // ::
-  constexpr IpAddress(Ipv4Address v4)  // NOLINT(google-explicit-constructor)
+  constexpr IpAddress() = default;                            // ::
+  [[gnu::always_inline]] constexpr IpAddress(Ipv4Address v4)  // NOLINT(google-explicit-constructor)
       : v6_(0, 0xffff'0000'0000 | v4.value()) {}
   constexpr IpAddress(const Ipv6Address& v6) : v6_(v6) {}  // NOLINT(google-explicit-constructor)
   // What Ipv4Address or Ipv6Address parse.

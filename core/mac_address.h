@@ -13,6 +13,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/bytes.h"
+
 namespace corelane {
 
 // A value of six bytes in transmission order.
@@ -26,7 +28,9 @@ class MacAddress {
       : bytes_{a, b, c, d, e, f} {}
   // From six bytes of a frame.
   static constexpr MacAddress FromBytes(const uint8_t* p) {
-    return MacAddress(p[0], p[1], p[2], p[3], p[4], p[5]);
+    MacAddress address;
+    std::copy_n(p, 6, address.bytes_.data());
+    return address;
   }
   // Six two-digit hexadecimal numbers between ':' or '-', one kind throughout.
   static std::optional<MacAddress> Parse(std::string_view text);
@@ -40,7 +44,11 @@ class MacAddress {
   constexpr bool IsBroadcast() const { return *this == kBroadcast; }
   constexpr bool IsZero() const { return *this == MacAddress(); }
 
-  friend constexpr bool operator==(const MacAddress&, const MacAddress&) = default;
+  friend constexpr bool operator==(const MacAddress& a, const MacAddress& b) {
+    const uint8_t* const p = a.bytes_.data();
+    const uint8_t* const q = b.bytes_.data();
+    return ((LoadBe32(p) ^ LoadBe32(q)) | (LoadBe16(p + 4) ^ LoadBe16(q + 4))) == 0;
+  }
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const MacAddress& a) {

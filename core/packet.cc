@@ -25,6 +25,14 @@ size_t CutFront(PacketHead* segment, size_t n) {
 
 }  // namespace
 
+void PacketBuf::FreeChain(PacketHead* head) {
+  do {
+    PacketHead* const next = head->next_segment;
+    FreeSegment(head);
+    head = next;
+  } while (head != nullptr);
+}
+
 size_t PacketBuf::segments() const {
   size_t n = 0;
   for (const PacketHead* s = head_; s != nullptr; s = s->next_segment) ++n;
@@ -195,8 +203,10 @@ void PacketPool::Retire() {
 size_t PacketPool::AllocateBurst(std::span<PacketBuf> out) {
   size_t n = 0;
   for (; n < out.size(); ++n) {
-    out[n] = Allocate();
-    if (!out[n]) break;
+    PacketHead* const head = AllocateHead();
+    if (head == nullptr) break;
+    ResetHead(head);
+    out[n] = PacketBuf::Adopt(head);
   }
   return n;
 }
@@ -225,6 +235,12 @@ PacketHead* PacketPool::AllocateSlow() {
   slab_next_ += stride_;
   ++created_;
   return head;
+}
+
+void PacketQueue::CopyFront(std::span<uint8_t> out) const {
+  PacketBuf packet = PacketBuf::Adopt(first_);
+  packet.CopyOut(0, out);
+  packet.Release();
 }
 
 void PacketQueue::CoalesceBack(PacketHead* previous) {

@@ -76,20 +76,28 @@ struct PacketHead {
 static_assert(std::is_trivially_destructible_v<PacketHead>);
 static_assert(sizeof(PacketHead) <= 128);
 
-class PacketBuf {
+// Passed in a register where the compiler can (clang: trivial_abi), although it has a destructor: a
+// packet goes through many layers by value.
+#if defined(__clang__)
+#define CL_TRIVIAL_ABI [[clang::trivial_abi]]
+#else
+#define CL_TRIVIAL_ABI
+#endif
+
+class CL_TRIVIAL_ABI PacketBuf {
  public:
   PacketBuf() = default;
   // Takes over a chain that the caller owns.
   static PacketBuf Adopt(PacketHead* head) { return PacketBuf(head); }
   PacketBuf(PacketBuf&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
   PacketBuf& operator=(PacketBuf&& other) noexcept {
-    if (this != &other) {
-      Reset();
-      head_ = std::exchange(other.head_, nullptr);
-    }
+    PacketHead* const old = std::exchange(head_, std::exchange(other.head_, nullptr));
+    if (old != nullptr && old != head_) FreeChain(old);
     return *this;
   }
-  ~PacketBuf() { Reset(); }
+  ~PacketBuf() {
+    if (head_ != nullptr) FreeChain(head_);
+  }
 
   explicit operator bool() const { return head_ != nullptr; }
   PacketHead* head() const { return head_; }
@@ -97,7 +105,9 @@ class PacketBuf {
   // Gives ownership up.
   PacketHead* Release() { return std::exchange(head_, nullptr); }
   // Frees the chain.
-  inline void Reset();
+  void Reset() {
+    if (head_ != nullptr) FreeChain(std::exchange(head_, nullptr));
+  }
 
   // --- the first segment ---
   uint8_t* data() const { return head_->data; }
@@ -165,6 +175,7 @@ class PacketBuf {
 
  private:
   explicit PacketBuf(PacketHead* head) : head_(head) {}
+  static void FreeChain(PacketHead* head);
 
   PacketHead* head_ = nullptr;
 };
@@ -280,16 +291,6 @@ struct RetirePacketPool {
 };
 using PacketPoolPtr = std::unique_ptr<PacketPool, RetirePacketPool>;
 
-inline void PacketBuf::Reset() {
-  PacketHead* head = std::exchange(head_, nullptr);
-  while (head != nullptr) {
-    PacketHead* next = head->next_segment;
-    if (head->block != nullptr) ReleaseBlock(head->block);
-    head->pool->Free(head);
-    head = next;
-  }
-}
-
 // A first-in, first-out queue of packets, linked through the heads; counts packets and bytes.
 class PacketQueue {
  public:
@@ -330,6 +331,8 @@ class PacketQueue {
     other.first_ = other.last_ = nullptr;
     other.count_ = other.bytes_ = 0;
   }
+  // Copies the first out.size() bytes of the first packet, which has as many.
+  void CopyFront(std::span<uint8_t> out) const;
   // Cuts n bytes (fewer than the first packet has) off the front of the first packet.
   void TrimFrontPacket(size_t n) {
     PacketBuf packet = PopFront();

@@ -92,6 +92,10 @@ class TimerWheel {
   // near; else it may be the moment when timers change their slot, so that Advance() fires none.
   Instant NextDeadline() const;
 
+  // False: Advance() would fire nothing at `now`. Cheaper than NextDeadline(); true may be a false
+  // alarm after a Cancel().
+  bool MayBeDue(Instant now) const { return level_mask_ != 0 && now >= earliest_; }
+
   bool empty() const { return level_mask_ == 0; }
 
  private:

@@ -1,34 +1,27 @@
 #include "examples/forwarder.h"
 
-#include <array>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <utility>
+#include <vector>
+
+#include "examples/kernel_sockets.h"
+#include "runtime/tcp_stream.h"
 
 namespace corelane::examples {
 namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Executor = runtime::WorkerExecutor;
-using KernelSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
-using KernelAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
-using Task = asio::awaitable<void, Executor>;
-
-constexpr asio::use_awaitable_t<Executor> kAwait;
 
 // One connection, its two directions and their buffers.
 struct Tunnel {
-  Tunnel(KernelSocket outside, runtime::TcpStream inside)
+  Tunnel(KernelStream outside, runtime::TcpStream inside)
       : outside(std::move(outside)), inside(std::move(inside)) {}
 
-  KernelSocket outside;
+  KernelStream outside;
   runtime::TcpStream inside;
 };
 
@@ -61,7 +54,7 @@ struct Forwarder::State {
   State(runtime::Worker& worker, stack::Stack& stack, const Endpoint& to)
       : worker(worker), stack(stack), to(to), acceptor(worker.get_executor()) {}
 
-  static Task Carry(std::shared_ptr<State> self, KernelSocket outside) {
+  static Task Carry(std::shared_ptr<State> self, KernelStream outside) {
     runtime::TcpStream inside(self->worker.get_executor(), self->stack);
     error_code error;
     auto token = asio::redirect_error(kAwait, error);
@@ -72,20 +65,9 @@ struct Forwarder::State {
     outside.set_option(asio::ip::tcp::no_delay(true), ignored);
     inside.set_option(asio::ip::tcp::no_delay(true));
     auto tunnel = std::make_shared<Tunnel>(std::move(outside), std::move(inside));
-    const Executor executor = self->worker.get_executor();
+    const runtime::WorkerExecutor executor = self->worker.get_executor();
     asio::co_spawn(executor, Pump(tunnel, tunnel->outside, tunnel->inside), asio::detached);
     asio::co_spawn(executor, Pump(tunnel, tunnel->inside, tunnel->outside), asio::detached);
-  }
-
-  static Task Accept(std::shared_ptr<State> self) {
-    error_code error;
-    auto token = asio::redirect_error(kAwait, error);
-    while (self->acceptor.is_open()) {
-      KernelSocket socket = co_await self->acceptor.async_accept(token);
-      if (error == asio::error::operation_aborted) break;
-      if (error) continue;
-      asio::co_spawn(self->worker.get_executor(), Carry(self, std::move(socket)), asio::detached);
-    }
   }
 
   runtime::Worker& worker;
@@ -99,27 +81,19 @@ Forwarder::Forwarder(runtime::Worker& worker, stack::Stack& stack, const Endpoin
 
 Forwarder::~Forwarder() { Close(); }
 
-asio::ip::tcp::endpoint ToAsio(const Endpoint& endpoint) {
-  return {asio::ip::make_address(endpoint.address.ToString()), endpoint.port};
-}
-
 error_code Forwarder::Listen(const Endpoint& at) {
-  const asio::ip::tcp::endpoint endpoint = ToAsio(at);
-  error_code error;
-  KernelAcceptor& acceptor = state_->acceptor;
-  if (acceptor.open(endpoint.protocol(), error)) return error;
-  acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (acceptor.bind(endpoint, error)) return error;
-  if (acceptor.listen(asio::socket_base::max_listen_connections, error)) return error;
-  asio::co_spawn(state_->worker.get_executor(), State::Accept(state_), asio::detached);
+  const error_code error = examples::Listen(state_->acceptor, at);
+  if (error) return error;
+  const auto carry = [self = state_](KernelStream outside) {
+    asio::co_spawn(self->worker.get_executor(), State::Carry(self, std::move(outside)),
+                   asio::detached);
+  };
+  asio::co_spawn(state_->worker.get_executor(), AcceptLoop(state_->acceptor, carry),
+                 asio::detached);
   return error;
 }
 
-Endpoint Forwarder::local_endpoint() const {
-  error_code ignored;
-  const auto local = state_->acceptor.local_endpoint(ignored);
-  return {IpAddress::Parse(local.address().to_string()).value_or(IpAddress()), local.port()};
-}
+Endpoint Forwarder::local_endpoint() const { return LocalEndpoint(state_->acceptor); }
 
 void Forwarder::Close() {
   error_code ignored;

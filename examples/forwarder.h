@@ -9,13 +9,12 @@
 #ifndef CORELANE_EXAMPLES_FORWARDER_H_
 #define CORELANE_EXAMPLES_FORWARDER_H_
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <memory>
 
-#include "runtime/tcp_stream.h"
+#include "core/ip_address.h"
 #include "runtime/worker.h"
+#include "stack/stack.h"
 
 namespace corelane::examples {
 
@@ -36,9 +35,6 @@ class Forwarder {
   struct State;
   std::shared_ptr<State> state_;
 };
-
-// Asio's form of an endpoint.
-boost::asio::ip::tcp::endpoint ToAsio(const Endpoint& endpoint);
 
 }  // namespace corelane::examples
 

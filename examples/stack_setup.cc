@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "absl/status/status.h"
 #include "driver/capture.h"
 #include "driver/registry.h"
 #include "runtime/system.h"
@@ -30,27 +30,14 @@ IpPrefix Neighbor(const IpPrefix& own) {
   }
 }
 
-absl::StatusOr<Lane> OpenLane(const std::string& uri, const std::string& capture,
-                              const std::optional<driver::FaultOptions>& faults,
-                              const stack::InterfaceOptions& interface, runtime::Worker& worker) {
-  Lane lane;
-  auto device = driver::OpenDevice(uri);
-  if (!device.ok()) return device.status();
-  lane.device = *std::move(device);
-  if (!capture.empty()) {
-    auto captured = driver::CaptureTo(std::move(lane.device), capture, WallOffset());
-    if (!captured.ok()) return captured.status();
-    lane.device = *std::move(captured);
-  }
-  if (faults) lane.device = driver::InjectFaults(std::move(lane.device), *faults);
+// A stack on the lane's device.
+absl::Status OpenStack(Lane& lane, const stack::InterfaceOptions& interface,
+                       runtime::Worker& worker) {
   stack::StackOptions options;
   options.seed = runtime::RandomSeed();
   options.tcp.no_delay = true;
   lane.stack = &worker.NewStack(options);
-  const absl::Status status =
-      lane.stack->AddInterface(lane.device->queue(0), lane.device->info(), interface);
-  if (!status.ok()) return status;
-  return lane;
+  return lane.stack->AddInterface(lane.device->queue(0), lane.device->info(), interface);
 }
 
 }  // namespace
@@ -69,27 +56,54 @@ IpAddress ServerAddress(const runtime::CommonFlags& flags) {
   return v4 != flags.addresses.end() ? v4->address : flags.addresses.front().address;
 }
 
-absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worker, Lanes& lanes,
-                       const std::optional<driver::FaultOptions>& faults) {
-  const bool ring = flags.device_scheme() == "ring";
+std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::CommonFlags& flags,
+                             runtime::Worker& worker, Lanes& lanes,
+                             const std::optional<driver::FaultOptions>& faults) {
+  const auto refused = [&](const absl::Status& status) {
+    return parser.Reject("--device", flags.device, std::string(status.message()));
+  };
   std::string uri = flags.device;
   if (uri == "ring" || uri == "ring:") uri = "ring:demo,depth=256";
+  auto device = driver::OpenDevice(uri);
+  if (!device.ok()) return refused(device.status());
+  lanes.server.device = *std::move(device);
+  if (!flags.capture.empty()) {
+    auto captured = driver::CaptureTo(std::move(lanes.server.device), flags.capture, WallOffset());
+    if (!captured.ok()) {
+      return parser.Reject("--capture", flags.capture,
+                           std::string(captured.status().message()) +
+                               ": expected a file that can be written, in a folder that exists");
+    }
+    lanes.server.device = *std::move(captured);
+  }
+  if (faults) lanes.server.device = driver::InjectFaults(std::move(lanes.server.device), *faults);
   stack::InterfaceOptions interface;
   interface.addresses = flags.addresses;
   interface.gateways = flags.gateways;
   for (const runtime::StaticNeighbor& n : flags.neighbors) {
     interface.neighbors.emplace_back(n.address, n.mac);
   }
-  auto server = OpenLane(uri, flags.capture, faults, interface, worker);
-  if (!server.ok()) return server.status();
-  lanes.server = *std::move(server);
-  if (!ring) return absl::OkStatus();
+  absl::Status status = OpenStack(lanes.server, interface, worker);
+  if (!status.ok()) return refused(status);
+  if (flags.device_scheme() != "ring") return std::nullopt;
+  auto other_end = driver::OpenDevice(uri);
+  if (!other_end.ok()) return refused(other_end.status());
+  lanes.forwarder.device = *std::move(other_end);
   stack::InterfaceOptions other;
   for (const IpPrefix& address : flags.addresses) other.addresses.push_back(Neighbor(address));
-  auto forwarder = OpenLane(uri, "", std::nullopt, other, worker);
-  if (!forwarder.ok()) return forwarder.status();
-  lanes.forwarder = *std::move(forwarder);
-  return absl::OkStatus();
+  status = OpenStack(lanes.forwarder, other, worker);
+  if (!status.ok()) return refused(status);
+  return std::nullopt;
+}
+
+int RejectListen(const runtime::FlagParser& parser, const Endpoint& at,
+                 const boost::system::error_code& error) {
+  const int other = at.port == 65535 ? 8081 : at.port + 1;
+  return parser.Reject("--listen", at.ToString(),
+                       "cannot listen there (" + error.message() +
+                           "): expected a free address of this machine, such as --listen "
+                           "127.0.0.1:" +
+                           std::to_string(other));
 }
 
 }  // namespace corelane::examples

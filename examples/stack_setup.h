@@ -3,12 +3,12 @@
 #ifndef CORELANE_EXAMPLES_STACK_SETUP_H_
 #define CORELANE_EXAMPLES_STACK_SETUP_H_
 
+#include <boost/system/error_code.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "driver/device.h"
 #include "driver/fault.h"
 #include "runtime/flags/common_flags.h"
@@ -34,13 +34,19 @@ struct Lanes {
 // The defaults of --device, --address and --listen for servers.
 runtime::CommonFlags ServerDefaults();
 
-// Opens devices and makes stacks. The error's message names flag, value and what would be right.
-// With `faults` the server's device is a bad one; a capture shows what is left on the wire.
-absl::Status OpenLanes(const runtime::CommonFlags& flags, runtime::Worker& worker, Lanes& lanes,
-                       const std::optional<driver::FaultOptions>& faults = std::nullopt);
+// Opens devices and makes stacks. With `faults` the server's device is a bad one; a capture shows
+// what is left on the wire. Returns nothing when the program should go on, else the status to exit
+// with, after the line that says which flag was wrong.
+std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::CommonFlags& flags,
+                             runtime::Worker& worker, Lanes& lanes,
+                             const std::optional<driver::FaultOptions>& faults = std::nullopt);
 
 // The server's address that clients use: of --address, IPv4 first.
 IpAddress ServerAddress(const runtime::CommonFlags& flags);
+
+// For an address that cannot be listened on: says so, and returns the status to exit with.
+int RejectListen(const runtime::FlagParser& parser, const Endpoint& at,
+                 const boost::system::error_code& error);
 
 }  // namespace corelane::examples
 

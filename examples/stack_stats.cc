@@ -5,9 +5,9 @@
 namespace corelane::examples {
 namespace {
 
-http::ConnectionSnapshot Describe(const stack::TcpSocket& socket, Instant now) {
+ConnectionSnapshot Describe(const stack::TcpSocket& socket, Instant now) {
   const tcp::Connection& c = socket.connection();
-  http::ConnectionSnapshot s;
+  ConnectionSnapshot s;
   s.local = socket.local().ToString();
   s.remote = socket.remote().ToString();
   s.state = ToString(c.state());
@@ -21,9 +21,9 @@ http::ConnectionSnapshot Describe(const stack::TcpSocket& socket, Instant now) {
   return s;
 }
 
-http::InterfaceSnapshot Describe(stack::Interface& interface) {
+InterfaceSnapshot Describe(stack::Interface& interface) {
   const driver::QueueStats& q = interface.queue().stats();
-  http::InterfaceSnapshot s;
+  InterfaceSnapshot s;
   s.name = interface.info().name;
   s.rx_packets = q.rx_packets;
   s.tx_packets = q.tx_packets;
@@ -39,9 +39,9 @@ http::InterfaceSnapshot Describe(stack::Interface& interface) {
 StackStats::StackStats(std::string device_uri, runtime::Worker& worker, stack::Stack* stack)
     : device_uri_(std::move(device_uri)), worker_(worker), stack_(stack), start_(worker.now()) {}
 
-http::StatsSnapshot StackStats::Snapshot() {
+StatsSnapshot StackStats::Snapshot() {
   const Instant now = worker_.now();
-  http::StatsSnapshot s;
+  StatsSnapshot s;
   s.device_uri = device_uri_;
   s.device_name = "kernel sockets";
   s.uptime_ms = static_cast<uint64_t>(ToMilliseconds(now - start_));
@@ -65,7 +65,7 @@ http::StatsSnapshot StackStats::Snapshot() {
   s.tcp.resets = c.resets_in.value() + c.resets_out.value();
   s.tcp.established = stack_->tcp().sockets();
   stack_->tcp().ForEachSocket([&](const stack::TcpSocket& socket) {
-    if (s.connections.size() < http::kMaxShownConnections) {
+    if (s.connections.size() < kMaxShownConnections) {
       s.connections.push_back(Describe(socket, now));
     }
   });

@@ -5,18 +5,18 @@
 
 #include <string>
 
-#include "http/demo_app.h"
+#include "examples/demo_app.h"
 #include "runtime/worker.h"
 #include "stack/stack.h"
 
 namespace corelane::examples {
 
-class StackStats final : public http::StatsSource {
+class StackStats final : public StatsSource {
  public:
   // stack: null on the kernel's transport. Both outlive this.
   StackStats(std::string device_uri, runtime::Worker& worker, stack::Stack* stack);
 
-  http::StatsSnapshot Snapshot() override;
+  StatsSnapshot Snapshot() override;
 
  private:
   std::string device_uri_;

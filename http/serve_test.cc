@@ -10,8 +10,8 @@
 #include <chrono>
 #include <string>
 
+#include "examples/demo_app.h"
 #include "http/client.h"
-#include "http/demo_app.h"
 #include "http/memory_stream.h"
 
 namespace corelane::http::testing {
@@ -21,10 +21,10 @@ namespace asio = boost::asio;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-class NoStats final : public StatsSource {
+class NoStats final : public examples::StatsSource {
  public:
-  StatsSnapshot Snapshot() override {
-    StatsSnapshot stats;
+  examples::StatsSnapshot Snapshot() override {
+    examples::StatsSnapshot stats;
     stats.device_uri = "ring:";
     return stats;
   }
@@ -32,7 +32,7 @@ class NoStats final : public StatsSource {
 
 class ServeTest : public ::testing::Test {
  protected:
-  ServeTest() { AddDemoRoutes(router_, stats_); }
+  ServeTest() { examples::AddDemoRoutes(router_, stats_); }
   ~ServeTest() override {
     if (client_ != nullptr) client_->close();
     Poll();
@@ -151,7 +151,8 @@ TEST_F(ServeTest, BytesAndUploadAgreeOnThePattern) {
   Connect(1 << 22);
   const ClientResponse bytes = Ask(ClientRequest("GET", "/bytes/1000000", "a"));
   ASSERT_EQ(bytes.body.size(), 1000000u);
-  for (size_t i = 0; i < bytes.body.size(); i += 997) EXPECT_EQ(bytes.body[i], PatternByte(i));
+  for (size_t i = 0; i < bytes.body.size(); i += 997)
+    EXPECT_EQ(bytes.body[i], examples::PatternByte(i));
   ClientRequest upload("PUT", "/upload", "a");
   upload.body = "123456789";
   EXPECT_EQ(Ask(upload).body,

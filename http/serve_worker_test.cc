@@ -7,8 +7,8 @@
 #include <chrono>
 #include <string>
 
+#include "examples/demo_app.h"
 #include "http/client.h"
-#include "http/demo_app.h"
 #include "http/serve.h"
 #include "runtime/steady_timer.h"
 #include "runtime/tcp_listener.h"
@@ -24,15 +24,15 @@ using runtime::TcpStream;
 using runtime::WorkerExecutor;
 using std::chrono::seconds;
 
-class NoStats final : public StatsSource {
+class NoStats final : public examples::StatsSource {
  public:
-  StatsSnapshot Snapshot() override { return {}; }
+  examples::StatsSnapshot Snapshot() override { return {}; }
 };
 
 class WorkerServerTest : public ::testing::Test {
  protected:
   WorkerServerTest() {
-    AddDemoRoutes(router_, stats_);
+    examples::AddDemoRoutes(router_, stats_);
     asio::co_spawn(executor(), server_.Run(), [this](std::exception_ptr) { server_ended_ = true; });
   }
 
@@ -65,7 +65,8 @@ class WorkerServerTest : public ::testing::Test {
     const ClientRequest large("GET", "/bytes/3000000", "server");
     const ClientResponse bytes = co_await AsyncRequest(stream, reader, large);
     EXPECT_EQ(bytes.body.size(), 3000000u);
-    for (size_t i = 0; i < bytes.body.size(); i += 997) EXPECT_EQ(bytes.body[i], PatternByte(i));
+    for (size_t i = 0; i < bytes.body.size(); i += 997)
+      EXPECT_EQ(bytes.body[i], examples::PatternByte(i));
     ClientRequest upload("PUT", "/upload", "server");
     upload.body = bytes.body;
     upload.chunked = true;

@@ -8,8 +8,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <string>
 
+#include "examples/demo_app.h"
 #include "http/client.h"
-#include "http/demo_app.h"
 #include "http/serve.h"
 
 namespace corelane::http {
@@ -21,14 +21,14 @@ using Executor = asio::io_context::executor_type;
 using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 using Socket = asio::basic_stream_socket<Tcp, Executor>;
 
-class NoStats final : public StatsSource {
+class NoStats final : public examples::StatsSource {
  public:
-  StatsSnapshot Snapshot() override { return {}; }
+  examples::StatsSnapshot Snapshot() override { return {}; }
 };
 
 class KernelServerTest : public ::testing::Test {
  protected:
-  KernelServerTest() { AddDemoRoutes(router_, stats_); }
+  KernelServerTest() { examples::AddDemoRoutes(router_, stats_); }
 
   // Runs the server, and `client` beside it, to their common end.
   template <class Client>
@@ -67,7 +67,8 @@ asio::awaitable<void, Executor> AskAll(Tcp::endpoint endpoint, Executor executor
   const ClientRequest large("GET", "/bytes/5000000", "localhost");
   const ClientResponse bytes = co_await AsyncRequest(socket, reader, large);
   EXPECT_EQ(bytes.body.size(), 5000000u);
-  for (size_t i = 0; i < bytes.body.size(); i += 9973) EXPECT_EQ(bytes.body[i], PatternByte(i));
+  for (size_t i = 0; i < bytes.body.size(); i += 9973)
+    EXPECT_EQ(bytes.body[i], examples::PatternByte(i));
   ClientRequest upload("POST", "/upload", "localhost");
   upload.body = bytes.body;
   upload.chunked = true;

@@ -400,7 +400,7 @@ void Reassembler::Expire(Datagram& datagram) {
   Destroy(datagram);
 }
 
-Instant Reassembler::NextDeadline() const {
+Instant Reassembler::OldestDeadline() const {
   Instant next = kNever;
   for (auto& list : lists_->of) {
     if (!list.empty()) next = std::min(next, list.front().deadline);

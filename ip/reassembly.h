@@ -63,7 +63,7 @@ class Reassembler {
   // Gives up what has timed out.
   void OnTimer(Instant now);
   // kNever when nothing is held.
-  Instant NextDeadline() const;
+  Instant NextDeadline() const { return live_ == 0 ? kNever : OldestDeadline(); }
   // First fragments of datagrams that timed out, one by one, null when there is none: each is owed
   // a time exceeded message (RFC 1122 §3.3.2, RFC 8200 §4.5), rate permitting.
   PacketBuf PollTimedOut() { return timed_out_.PopFront(); }
@@ -94,6 +94,7 @@ class Reassembler {
   PacketBuf Assemble(Datagram& datagram);
   void MakeRoom(const Datagram& keep, size_t bytes);
   Datagram* OldestOf(const IpAddress& src, size_t& count) const;
+  Instant OldestDeadline() const;
   void Clear(Datagram& datagram);
   void Destroy(Datagram& datagram);
   void Expire(Datagram& datagram);

@@ -146,17 +146,25 @@ class BasicTcpStream {
 
   // Every setting of the connection, or of the next one while not open. Buffer sizes are those that
   // a connection begins with, the maxima those that it may grow to.
-  tcp::Options& options() { return impl().options(); }
+  const tcp::Options& options() { return impl().options(); }
+  // Takes effect at once.
+  void set_options(const tcp::Options& options) { impl().SetOptions(options); }
   // Asio's own option types, for code that also runs on kernel sockets.
-  void set_option(const boost::asio::ip::tcp::no_delay& o) { options().no_delay = o.value(); }
+  void set_option(const boost::asio::ip::tcp::no_delay& o) {
+    Change([&](tcp::Options& to) { to.no_delay = o.value(); });
+  }
   void set_option(const boost::asio::socket_base::keep_alive& o) {
-    options().keepalive = o.value();
+    Change([&](tcp::Options& to) { to.keepalive = o.value(); });
   }
   void set_option(const boost::asio::socket_base::send_buffer_size& o) {
-    options().send_buffer = options().send_buffer_max = static_cast<uint32_t>(o.value());
+    Change([&](tcp::Options& to) {
+      to.send_buffer = to.send_buffer_max = static_cast<uint32_t>(o.value());
+    });
   }
   void set_option(const boost::asio::socket_base::receive_buffer_size& o) {
-    options().receive_buffer = options().receive_buffer_max = static_cast<uint32_t>(o.value());
+    Change([&](tcp::Options& to) {
+      to.receive_buffer = to.receive_buffer_max = static_cast<uint32_t>(o.value());
+    });
   }
   template <class Option>
   void set_option(const Option& option, error_code& ec) {
@@ -215,6 +223,13 @@ class BasicTcpStream {
   friend class BasicTcpStream;
   template <class>
   friend class BasicTcpListener;
+
+  template <class F>
+  void Change(F&& change) {
+    tcp::Options to = options();
+    change(to);
+    set_options(to);
+  }
 
   struct Initiate {
     using executor_type = Executor;

@@ -57,10 +57,20 @@ void TcpStreamImpl::ReleaseSocket() {
   connected_ = receive_shut_ = send_shut_ = false;
 }
 
-tcp::Options& TcpStreamImpl::options() {
+const tcp::Options& TcpStreamImpl::options() const {
   if (socket_ != nullptr) return socket_->options();
-  if (options_ == nullptr) options_ = std::make_unique<tcp::Options>(stack_->options().tcp);
-  return *options_;
+  return options_ != nullptr ? *options_ : stack_->options().tcp;
+}
+
+void TcpStreamImpl::SetOptions(const tcp::Options& options) {
+  if (socket_ != nullptr) {
+    stack_->tcp().set_now(worker_->now());  // older where no turn is under way
+    socket_->SetOptions(options);
+  } else if (options_ != nullptr) {
+    *options_ = options;
+  } else {
+    options_ = std::make_unique<tcp::Options>(options);
+  }
 }
 
 // --- connecting ---

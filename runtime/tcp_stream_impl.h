@@ -93,7 +93,8 @@ class TcpStreamImpl final : public IoObject, public OpOwner {
   bool is_open() const { return socket_ != nullptr; }
   stack::TcpSocket* socket() const { return socket_; }
   // Of the socket, or of the next connection while there is none.
-  tcp::Options& options();
+  const tcp::Options& options() const;
+  void SetOptions(const tcp::Options& options);
 
   // Each completes `op` (never at once) or lets it wait; true: it waits.
   bool StartConnect(ConnectOp& op, const Endpoint& remote, const ConnectOptions& options);

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "arp/ethernet.h"
 #include "arp/neighbor_cache.h"
+#include "core/counter.h"
 #include "core/packet.h"
 #include "ip/address_table.h"
 #include "ip/drop_reason.h"
@@ -50,6 +51,19 @@ class TransportSink {
 
 class TcpLayer;
 
+// Frames that ended well below TCP and UDP. With those two layers' counters and the drops, every
+// received frame is accounted for.
+struct NetworkCounters {
+  Counter arp_in;
+  Counter ndp_in;
+  Counter echoes_in;          // requests that were answered
+  Counter icmp_errors_in;     // well-formed ones, whether or not they are about a flow of ours
+  Counter no_next_header;     // RFC 8200 §4.7: nothing follows, nothing is to do
+  Counter fragments_in;       // taken to be reassembled
+  Counter reassembled;        // datagrams that came of them
+  Counter address_conflicts;  // another station claims an address of ours
+};
+
 class Network {
  public:
   Network(const StackOptions& options, Random& random, Instant now);
@@ -74,16 +88,26 @@ class Network {
   void Input(Interface& interface, PacketBuf frame, Instant now);
   void OnTimer(Instant now);
   Instant NextDeadline() const;
+  // False: OnTimer() has nothing to do at `now`. Cheaper than NextDeadline().
+  bool MayBeDue(Instant now) const {
+    return neighbors_.MayBeDue(now) || reassembler_.NextDeadline() <= now;
+  }
   // Frames dropped and packets refused, by reason.
   ip::DropCounters& drops() { return drops_; }
+  const NetworkCounters& counters() const { return counters_; }
 
   // --- sending ---
-  // Fills path.interface, next_hop and mtu where they are out of date. False: no route.
-  bool Refresh(Path& path, Instant now);
-  // A TCP segment as PollTransmit() made it.
+  // Fills what a path knows where it is out of date. False: no route.
+  bool Refresh(Path& path, Instant now) {
+    if (IsFresh(path) && now - path.mtu_checked < kMtuCheck) [[likely]] {
+      return path.interface != nullptr;
+    }
+    return RefreshSlow(path, now);
+  }
+  // Whether routes, addresses and path MTUs are what they were when the path was filled.
+  bool IsFresh(const Path& path) const { return path.generation == Generation(); }
+  // A TCP segment as PollTransmit() made it, on a path that Refresh() has just filled.
   void SendTcp(Path& path, PacketBuf segment, Instant now);
-  // A transport packet, one frame's worth, complete or with l4_checksum kPartial.
-  void SendTransport(Path& path, PacketBuf packet, uint8_t protocol, Instant now);
   // A datagram that may need fragments: complete, no checksum left to the device.
   void SendDatagram(Path& path, PacketBuf packet, uint8_t protocol, Instant now);
   // The peer proved that it is reachable (RFC 4861 §7.3.1).
@@ -103,8 +127,15 @@ class Network {
                      const PacketBuf& packet, ip::DestinationKind kind, Instant now);
 
  private:
+  static constexpr Duration kMtuCheck = std::chrono::seconds(10);  // path MTUs expire
+
+  uint64_t Generation() const {
+    return routes_.generation() + addresses_.generation() + path_mtu_.generation();
+  }
+  bool RefreshSlow(Path& path, Instant now);
   void Drop(ip::DropReason reason) { drops_.Count(reason); }
   void InputArp(Interface& interface, PacketBuf& packet, Instant now);
+  bool IsMartianSource(const Interface& interface, const ip::IpIngress& ip) const;
   void InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now);
   void InputReassembled(Interface& interface, PacketBuf packet, Instant now);
   void Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip, ip::DestinationKind kind,
@@ -120,16 +151,16 @@ class Network {
   // Cuts a whole IP packet into fragments of `mtu` bytes. False: out of packets, counted.
   bool Fragment(const PacketBuf& packet, const IpAddress& from, const IpAddress& to,
                 uint8_t protocol, uint32_t mtu, PacketQueue& out);
-  void CompleteChecksum(Path& path, PacketBuf& packet, uint8_t protocol);
+  void FillTcpHeader(Path& path);
+  void SendTcpFrame(Path& path, PacketBuf packet, Instant now);
+  void CompleteChecksum(Path& path, PacketBuf& packet);
   // A whole IP packet of our own making, to wherever its header says.
   void SendIp(PacketBuf packet, const IpAddress& destination, std::optional<uint16_t> interface,
               Instant now);
   void SendToNeighbor(Interface& interface, const IpAddress& next_hop, arp::NeighborHandle& handle,
                       PacketBuf packet, Instant now);
   void SendFrame(Interface& interface, const MacAddress& to, uint16_t ether_type, PacketBuf packet);
-  uint64_t Generation() const {
-    return routes_.generation() + addresses_.generation() + path_mtu_.generation();
-  }
+  void Enqueue(Interface& interface, PacketBuf frame);
 
   const StackOptions& options_;
   TcpLayer* tcp_ = nullptr;
@@ -145,6 +176,7 @@ class Network {
   ip::TokenBucket icmp_limiter_;
   PathTable paths_;
   ip::DropCounters drops_;
+  NetworkCounters counters_;
   bool link_group_ = false;  // the frame at hand came to a group address
 };
 

@@ -35,6 +35,9 @@ void ForgetSums(PacketBuf& packet) {
 void Network::Input(Interface& interface, PacketBuf packet, Instant now) {
   ForgetSums(packet);
   packet->interface = interface.index();
+  if (tcp_->TakeKnown(interface, packet, now)) [[likely]] {
+    return;
+  }
   const auto frame = arp::EthernetView::Parse(packet.bytes());
   if (!frame) {
     Drop(DropReason::kFrameMalformed);
@@ -82,7 +85,13 @@ void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
       arp::OnArp(*view, interface.index(), interface.mac(),
                  addresses_.IsUnicast(interface.index(), view->target_ip()),
                  addresses_.IsUnicast(interface.index(), view->sender_ip()), neighbors_, now);
-  if (!reaction.for_us) Drop(DropReason::kArpNotForUs);
+  if (reaction.for_us) {
+    counters_.arp_in.Increment(1);
+  } else {
+    Drop(DropReason::kArpNotForUs);
+  }
+  // RFC 5227 §2.4 (c): a host that is configured by hand keeps its address.
+  if (reaction.conflict) counters_.address_conflicts.Increment(1);
   if (reaction.reply) {
     PacketBuf reply = control_pool_->Allocate();
     if (reply) {
@@ -93,6 +102,15 @@ void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
     }
   }
   PumpNeighbors(now);
+}
+
+// RFC 1122 §3.2.1.3: no packet comes from a broadcast address, nor from this host by the wire. (In
+// IPv6 such a packet is only known by going where it comes from: neighbor discovery has to see
+// others that claim our address.)
+bool Network::IsMartianSource(const Interface& interface, const ip::IpIngress& ip) const {
+  if (!ip.is_v4()) return ip.src == ip.dst;
+  const ip::DestinationKind from = addresses_.Classify(interface.index(), ip.src);
+  return from == ip::DestinationKind::kBroadcast || from == ip::DestinationKind::kUnicast;
 }
 
 void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant now) {
@@ -126,8 +144,13 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
     Drop(DropReason::kIpNotForUs);
     return;
   }
-  if (v4 && addresses_.IsBroadcast(interface.index(), ip.src)) {
+  if (IsMartianSource(interface, ip)) {
     Drop(DropReason::kIpMartianSource);
+    return;
+  }
+  // RFC 1122 §3.3.6: a unicast packet in a broadcast frame is for somebody else, or a trick.
+  if (v4 && link_group_ && kind == ip::DestinationKind::kUnicast) {
+    Drop(DropReason::kIpNotForUs);
     return;
   }
   if (packet.packet_size() > ip.packet_length()) {
@@ -140,7 +163,11 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
       if (reassembler_.ReportsProblem()) AnswerBadHeader(ip, packet, kind, now);
       return;
     }
-    if (packet) InputReassembled(interface, std::move(packet), now);
+    counters_.fragments_in.Increment(1);
+    if (packet) {
+      counters_.reassembled.Increment(1);
+      InputReassembled(interface, std::move(packet), now);
+    }
     return;
   }
   Dispatch(interface, std::move(packet), ip, kind, now);
@@ -187,7 +214,10 @@ void Network::Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip
     InputIcmp(interface, std::move(packet), ip, kind, now);
     return;
   }
-  if (ip.protocol == ip::protocol::kNoNextHeader && !v4) return;  // RFC 8200 §4.7
+  if (ip.protocol == ip::protocol::kNoNextHeader && !v4) {
+    counters_.no_next_header.Increment(1);
+    return;
+  }
   Drop(DropReason::kIpUnknownProtocol);
   SendIcmpError({.kind = ip::IcmpErrorKind::kProtocolUnreachable, .pointer = ip.protocol_offset},
                 ip, packet, kind, now);
@@ -222,6 +252,14 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
   }
   const uint8_t request = v4 ? ip::icmpv4_type::kEchoRequest : ip::icmpv6_type::kEchoRequest;
   if (type == request) {
+    if (message.size() < 2 || message[1] != 0) {
+      Drop(DropReason::kIcmpMalformed);
+      return;
+    }
+    if (ip.src.IsUnspecified()) {  // nobody can be answered there
+      Drop(DropReason::kIpMartianSource);
+      return;
+    }
     std::optional<IpAddress> source = ip.dst;
     if (kind != ip::DestinationKind::kUnicast) {
       // RFC 1122 §3.2.2.6: a broadcast echo may be ignored, and amplifies when it is not. RFC 4443
@@ -236,6 +274,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
       Drop(DropReason::kNoBuffer);
       return;
     }
+    counters_.echoes_in.Increment(1);
     SendIp(std::move(packet), ip.src, interface.index(), now);
     return;
   }
@@ -246,6 +285,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
     Drop(drop);
     return;
   }
+  counters_.icmp_errors_in.Increment(1);
   sink_->OnIcmpError(report, now);
 }
 
@@ -261,8 +301,10 @@ void Network::InputNdp(Interface& interface, PacketBuf& packet, const ip::IpIngr
     Drop(DropReason::kNdpInvalid);
     return;
   }
+  counters_.ndp_in.Increment(1);
   const ip::NdpReaction reaction =
       ip::OnNdp(*message, context, interface.index(), addresses_, interface.mac(), neighbors_, now);
+  if (reaction.conflict) counters_.address_conflicts.Increment(1);
   if (reaction.reply) {
     PacketBuf reply = ip::BuildNdpPacket(*control_pool_, reaction.advertisement, reaction.source,
                                          reaction.destination);

@@ -18,7 +18,11 @@ namespace {
 
 using ip::DropReason;
 
-constexpr size_t kUdpChecksumOffset = 6;
+// Payload of a segment without options that fits an IP packet of `mtu` bytes (RFC 6691 §2).
+uint16_t TcpMss(uint32_t mtu, bool v4) {
+  const uint32_t headers = (v4 ? 20u : 40u) + static_cast<uint32_t>(tcp::kMinHeaderLength);
+  return static_cast<uint16_t>(std::min<uint32_t>(mtu - headers, 65495));
+}
 
 bool IsGroup(const IpAddress& address) {
   return address.is_v4() ? address.v4().IsMulticast() : address.v6().IsMulticast();
@@ -27,12 +31,6 @@ bool IsGroup(const IpAddress& address) {
 MacAddress GroupMac(const IpAddress& group) {
   return group.is_v4() ? arp::Ipv4MulticastMac(group.v4().value())
                        : arp::Ipv6MulticastMac(group.v6().low());
-}
-
-// RFC 9293 §3.9.2.3 and RFC 8200 §8.1: the length's share of the pseudo-header.
-Sum16 LengthSum(size_t length, uint8_t protocol) {
-  return Sum16::OfWord(static_cast<uint16_t>(length >> 16)) +
-         Sum16::OfWord(static_cast<uint16_t>(length)) + Sum16::OfWord(protocol);
 }
 
 // The packet's bytes and metadata in one segment, for a device that cannot gather as many as it
@@ -58,14 +56,28 @@ PacketBuf Linearize(PacketBuf packet, PacketCache& cache) {
   return flat;
 }
 
+constexpr size_t kIpv4ChecksumOffset = 10;
+
+void EmitIpv4(const Path& path, uint8_t protocol, size_t length, bool dont_fragment, uint8_t* to) {
+  ip::Ipv4Header ip{.src = path.local().v4(), .dst = path.remote().v4(), .protocol = protocol};
+  ip.ttl = ip::kDefaultTtl;
+  ip.total_length = static_cast<uint16_t>(length + ip::Ipv4Header::length());
+  // RFC 6864 §4.1: an atomic datagram's identification says nothing.
+  ip.dont_fragment = dont_fragment;
+  ip.Emit(to);
+}
+
+void EmitIpv6(const Path& path, uint8_t protocol, size_t length, uint8_t* to) {
+  ip::Ipv6Header ip{.src = path.local().v6(), .dst = path.remote().v6(), .next_header = protocol};
+  ip.hop_limit = ip::kDefaultTtl;
+  ip.payload_length = static_cast<uint16_t>(length);
+  ip.Emit(to);
+}
+
 }  // namespace
 
-bool Network::Refresh(Path& path, Instant now) {
-  constexpr Duration kMtuCheck = std::chrono::seconds(10);  // entries of the path MTU cache expire
+bool Network::RefreshSlow(Path& path, Instant now) {
   const uint64_t generation = Generation();
-  if (path.generation == generation && now - path.mtu_checked < kMtuCheck) [[likely]] {
-    return path.interface != nullptr;
-  }
   const IpAddress& remote = path.remote();
   const ip::InterfaceAddress* const own = addresses_.Find(path.local());
   const ip::Route* route = routes_.Lookup(remote);
@@ -76,6 +88,7 @@ bool Network::Refresh(Path& path, Instant now) {
   if (path.generation != generation) path.neighbor = arp::NeighborHandle();
   path.generation = generation;
   path.mtu_checked = now;
+  path.local_interface = own != nullptr ? own->interface : Path::kNoInterface;
   if (route == nullptr) {
     path.interface = nullptr;
     return false;
@@ -85,7 +98,25 @@ bool Network::Refresh(Path& path, Instant now) {
   const uint32_t link_mtu = route->mtu != 0 ? std::min<uint32_t>(route->mtu, path.interface->mtu())
                                             : path.interface->mtu();
   path.mtu = path_mtu_.Get(remote, link_mtu, now);
+  path.tcp_mss = TcpMss(path.mtu, path.is_v4());
+  FillTcpHeader(path);
   return true;
+}
+
+void Network::FillTcpHeader(Path& path) {
+  uint8_t* const p = path.tcp_header.data();
+  uint8_t* const header = p + Path::kIpOffset;
+  path.interface->mac().CopyTo(p + 6);
+  if (path.is_v4()) {
+    StoreBe16(p + 12, arp::ether_type::kIpv4);
+    EmitIpv4(path, ip::protocol::kTcp, 0, true, header);
+    StoreBe16(header + 2, 0);
+    StoreBe16(header + kIpv4ChecksumOffset, 0);
+    path.header_sum = SumBytes({header, ip::Ipv4Header::length()});
+  } else {
+    StoreBe16(p + 12, arp::ether_type::kIpv6);
+    EmitIpv6(path, ip::protocol::kTcp, 0, header);
+  }
 }
 
 std::optional<IpAddress> Network::SourceFor(const IpAddress& remote) const {
@@ -96,30 +127,25 @@ std::optional<IpAddress> Network::SourceFor(const IpAddress& remote) const {
 }
 
 void Network::SendTcp(Path& path, PacketBuf segment, Instant now) {
-  if (!Refresh(path, now)) {
-    Drop(DropReason::kNoRoute);
+  if (segment->segment_size == 0) [[likely]] {
+    SendTcpFrame(path, std::move(segment), now);
     return;
   }
   const driver::Capabilities& device = path.interface->capabilities();
-  const bool fits = device.tso && segment.packet_size() <= device.max_tso_size &&
-                    segment.segments() <= device.max_tx_segments;
-  if (segment->segment_size == 0 || fits) {
-    SendTransport(path, std::move(segment), ip::protocol::kTcp, now);
+  if (device.tso && segment.packet_size() <= device.max_tso_size &&
+      segment.segments() <= device.max_tx_segments) {
+    SendTcpFrame(path, std::move(segment), now);
     return;
   }
   Segmenter cut(std::move(segment), path.interface->cache());
-  while (PacketBuf frame = cut.Next()) {
-    SendTransport(path, std::move(frame), ip::protocol::kTcp, now);
-  }
+  while (PacketBuf frame = cut.Next()) SendTcpFrame(path, std::move(frame), now);
   if (!cut.done()) Drop(DropReason::kNoBuffer);
 }
 
-void Network::CompleteChecksum(Path& path, PacketBuf& packet, uint8_t protocol) {
-  if (packet->l4_checksum != ChecksumState::kPartial) return;
-  const size_t offset = protocol == ip::protocol::kTcp ? tcp::kChecksumOffset : kUdpChecksumOffset;
-  uint8_t* const field = packet.data() + offset;
+void Network::CompleteChecksum(Path& path, PacketBuf& packet) {
+  uint8_t* const field = packet.data() + tcp::kChecksumOffset;
   const size_t length = packet.packet_size();
-  const Sum16 pseudo = path.addresses_sum + LengthSum(length, protocol);
+  const Sum16 pseudo = path.PseudoSum(length, ip::protocol::kTcp);
   if (path.interface->capabilities().tx_checksum_l4) {
     const uint16_t raw = pseudo.raw();
     std::memcpy(field, &raw, sizeof raw);
@@ -128,6 +154,41 @@ void Network::CompleteChecksum(Path& path, PacketBuf& packet, uint8_t protocol) 
   StoreBe16(field, 0);
   (pseudo + SumPacket(packet, 0, length)).StoreComplement(field);
   packet->l4_checksum = ChecksumState::kGood;
+}
+
+// One frame's worth, l4_checksum kPartial: the headers of the path in front of it.
+void Network::SendTcpFrame(Path& path, PacketBuf packet, Instant now) {
+  CompleteChecksum(path, packet);
+  const bool v4 = path.is_v4();
+  const size_t length = packet.packet_size();
+  const size_t ip_header = v4 ? ip::Ipv4Header::length() : ip::Ipv6Header::length();
+  const size_t headers = Path::kIpOffset + ip_header;
+  const MacAddress* const mac = neighbors_.Find(path.neighbor, now);
+  if (mac == nullptr || packet.headroom() < headers) [[unlikely]] {
+    if (PrependIp(path, packet, ip::protocol::kTcp, true)) {
+      SendToNeighbor(*path.interface, path.next_hop, path.neighbor, std::move(packet), now);
+    } else {
+      Drop(DropReason::kPacketTooBig);
+    }
+    return;
+  }
+  uint8_t* const p = packet.Prepend(headers);
+  uint8_t* const header = p + Path::kIpOffset;
+  std::memcpy(p, path.tcp_header.data(), Path::kIpOffset + ip::Ipv4Header::length());
+  mac->CopyTo(p);
+  if (v4) {
+    const auto total = static_cast<uint16_t>(length + ip_header);
+    StoreBe16(header + 2, total);
+    (path.header_sum + Sum16::OfWord(total)).StoreComplement(header + kIpv4ChecksumOffset);
+  } else {
+    std::memcpy(header + 20, path.tcp_header.data() + Path::kIpOffset + 20, 20);
+    StoreBe16(header + 4, static_cast<uint16_t>(length));
+  }
+  packet->l3_checksum = ChecksumState::kGood;
+  packet->l4_protocol = ip::protocol::kTcp;
+  packet->l3_offset = Path::kIpOffset;
+  packet->l4_offset = static_cast<uint16_t>(headers);
+  Enqueue(*path.interface, std::move(packet));
 }
 
 bool Network::PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool dont_fragment) {
@@ -139,35 +200,14 @@ bool Network::PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool do
     return false;
   }
   if (v4) {
-    ip::Ipv4Header ip{.src = path.local().v4(), .dst = path.remote().v4(), .protocol = protocol};
-    ip.ttl = ip::kDefaultTtl;
-    ip.total_length = static_cast<uint16_t>(length + header);
-    // RFC 6864 §4.1: an atomic datagram's identification says nothing.
-    ip.dont_fragment = dont_fragment;
-    ip.Emit(packet.Prepend(header));
+    EmitIpv4(path, protocol, length, dont_fragment, packet.Prepend(header));
   } else {
-    ip::Ipv6Header ip{.src = path.local().v6(), .dst = path.remote().v6(), .next_header = protocol};
-    ip.hop_limit = ip::kDefaultTtl;
-    ip.payload_length = static_cast<uint16_t>(length);
-    ip.Emit(packet.Prepend(header));
+    EmitIpv6(path, protocol, length, packet.Prepend(header));
   }
   packet->l3_checksum = ChecksumState::kGood;
   packet->l4_protocol = protocol;
   packet->l4_offset = static_cast<uint16_t>(header);
   return true;
-}
-
-void Network::SendTransport(Path& path, PacketBuf packet, uint8_t protocol, Instant now) {
-  if (!Refresh(path, now)) {
-    Drop(DropReason::kNoRoute);
-    return;
-  }
-  CompleteChecksum(path, packet, protocol);
-  if (!PrependIp(path, packet, protocol, true)) {
-    Drop(DropReason::kPacketTooBig);
-    return;
-  }
-  SendToNeighbor(*path.interface, path.next_hop, path.neighbor, std::move(packet), now);
 }
 
 void Network::SendDatagram(Path& path, PacketBuf packet, uint8_t protocol, Instant now) {
@@ -298,6 +338,10 @@ void Network::SendFrame(Interface& interface, const MacAddress& to, uint16_t eth
   StoreBe16(p + 12, ether_type);
   packet->l3_offset = kHeader;
   packet->l4_offset = static_cast<uint16_t>(packet->l4_offset + kHeader);
+  Enqueue(interface, std::move(packet));
+}
+
+void Network::Enqueue(Interface& interface, PacketBuf packet) {
   if (packet->next_segment != nullptr &&
       packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
     packet = Linearize(std::move(packet), interface.cache());

@@ -4,6 +4,8 @@
 #ifndef CORELANE_STACK_PATH_H_
 #define CORELANE_STACK_PATH_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "arp/neighbor_cache.h"
@@ -25,8 +27,25 @@ struct Path : tcp::FlowTableNode<Path> {
   uint64_t generation = 0;  // of routes, addresses and path MTUs when it was filled
   Instant mtu_checked{};
   uint32_t mtu = 0;
+  uint16_t tcp_mss = 0;  // TCP payload of a segment without options that fits `mtu` (RFC 6691 §2)
+  // The interface that has our address; kNoInterface: none has.
+  uint16_t local_interface = kNoInterface;
   uint32_t references = 0;
   Sum16 addresses_sum;  // of both addresses, for pseudo-headers
+
+  // What a frame with a TCP segment begins with, but for the destination's MAC address and the
+  // lengths: Ethernet and IP. header_sum: of the IPv4 header, length and checksum zero.
+  static constexpr size_t kIpOffset = 14;
+  static constexpr uint16_t kNoInterface = 0xffff;
+  std::array<uint8_t, kIpOffset + 40> tcp_header;
+  Sum16 header_sum;
+
+  // RFC 9293 §3.1 and RFC 8200 §8.1: of the pseudo-header of `length` bytes of transport header and
+  // data.
+  Sum16 PseudoSum(size_t length, uint8_t protocol) const {
+    return addresses_sum + Sum16::OfWord(static_cast<uint16_t>(length >> 16)) +
+           Sum16::OfWord(static_cast<uint16_t>(length)) + Sum16::OfWord(protocol);
+  }
 
   const tcp::FourTuple& tuple() const { return key; }
   const IpAddress& local() const { return key.local; }

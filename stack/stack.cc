@@ -27,10 +27,14 @@ absl::Status Stack::AddInterface(driver::DeviceQueue& queue, const driver::Devic
 
 size_t Stack::ReceiveFrom(Interface& interface, Instant now) {
   const size_t n = interface.ReceiveBurst(now, std::span(burst_).first(options_.batch));
+  // A head two packets ahead of its bytes, so that none is waited for to find the other.
+  for (size_t i = 0; i < std::min<size_t>(n, 4); ++i) __builtin_prefetch(burst_[i].head());
   for (size_t i = 0; i < n; ++i) {
-    if (i + 1 < n) {
-      __builtin_prefetch(burst_[i + 1].head());
-      __builtin_prefetch(burst_[i + 1].data());
+    if (i + 4 < n) __builtin_prefetch(burst_[i + 4].head());
+    if (i + 2 < n) {
+      const PacketHead* const next = burst_[i + 2].head();
+      __builtin_prefetch(next->data);
+      if (next->next_segment != nullptr) __builtin_prefetch(next->next_segment);
     }
     network_.Input(interface, std::move(burst_[i]), now);
   }
@@ -46,8 +50,8 @@ size_t Stack::Receive(Instant now) {
     received += ReceiveFrom(network_.interface(i), now);
   }
   if (received > 0) tcp_.FlushMerged(now);
-  if (network_.NextDeadline() <= now) network_.OnTimer(now);
-  if (tcp_.NextDeadline() <= now) tcp_.OnTimer(now);
+  if (network_.MayBeDue(now)) network_.OnTimer(now);
+  if (tcp_.MayBeDue(now)) tcp_.OnTimer(now);
   return received;
 }
 

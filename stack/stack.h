@@ -9,7 +9,7 @@
 //
 // Poll() is Receive() and Transmit(); a caller that reacts to what arrived within the same turn, so
 // that its answer carries the acknowledgement, calls the two with its handlers in between.
-// stack/poll_example.cc is a whole program.
+// examples/poll.cc is a whole program.
 //
 // Ownership: device queues outlive the stack; sockets belong to it. Threading: one core.
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "arp/ethernet.h"
 #include "core/checksum.h"
 #include "ip/protocol.h"
 #include "stack/tcp_layer.h"
@@ -12,7 +13,105 @@ namespace {
 
 using ip::DropReason;
 
+// Where the headers of a plain frame with a TCP segment lie: Ethernet without tags, IPv4 without
+// options or IPv6 without extension headers.
+struct PlainFrame {
+  size_t ip_header = 0;
+  size_t ip_length = 0;  // of the whole packet
+  uint8_t ecn = 0;
+  tcp::FourTuple tuple;
+
+  size_t tcp_offset() const { return arp::EthernetView::kUntaggedLength + ip_header; }
+  size_t tcp_length() const { return ip_length - ip_header; }
+};
+
+// False: not plain, damaged or too short. What an IP layer checks beside (RFC 1122 §3.2.1, RFC 8200
+// §3) follows from the frame's being of an open connection.
+bool ParsePlain(const PacketBuf& frame, const MacAddress& mac, PlainFrame& out) {
+  constexpr size_t kIp = arp::EthernetView::kUntaggedLength;
+  const uint8_t* const p = frame.data();
+  const uint8_t* const ip = p + kIp;
+  if (frame.size() < kIp + 20 + tcp::kMinHeaderLength || MacAddress::FromBytes(p) != mac ||
+      (frame->flags & PacketHead::kHasVlan) != 0) {
+    return false;
+  }
+  switch (LoadBe16(p + 12)) {
+    case arp::ether_type::kIpv4:
+      if (ip[0] != 0x45 || ip[9] != ip::protocol::kTcp || (LoadBe16(ip + 6) & 0x3fff) != 0 ||
+          (frame->l3_checksum != ChecksumState::kGood && !SumBytes({ip, 20}).IsValid())) {
+        return false;
+      }
+      out.ip_header = 20;
+      out.ip_length = LoadBe16(ip + 2);
+      out.ecn = ip[1] & 3;
+      out.tuple.local = Ipv4Address::FromBytes(ip + 16);
+      out.tuple.remote = Ipv4Address::FromBytes(ip + 12);
+      break;
+    case arp::ether_type::kIpv6:
+      if (frame.size() < kIp + 40 + tcp::kMinHeaderLength || ip[0] >> 4 != 6 ||
+          ip[6] != ip::protocol::kTcp) {
+        return false;
+      }
+      out.ip_header = 40;
+      out.ip_length = 40 + size_t{LoadBe16(ip + 4)};
+      out.ecn = ip[1] >> 4 & 3;
+      out.tuple.local = Ipv6Address::FromBytes(ip + 24);
+      out.tuple.remote = Ipv6Address::FromBytes(ip + 8);
+      // RFC 4291 §2.5.5.2: never on a wire; it would pass for IPv4 here.
+      if (out.tuple.local.is_v4() || out.tuple.remote.is_v4()) return false;
+      break;
+    default:
+      return false;
+  }
+  const uint8_t* const tcp = p + out.tcp_offset();
+  out.tuple.local_port = LoadBe16(tcp + 2);
+  out.tuple.remote_port = LoadBe16(tcp);
+  return kIp + out.ip_length <= frame.packet_size() &&
+         out.ip_length >= out.ip_header + tcp::kMinHeaderLength;
+}
+
+// Leaves the payload: without the headers, without a packet where there is none.
+void StripHeaders(PacketBuf& packet, size_t headers, uint32_t payload_length) {
+  if (payload_length == 0) {
+    packet.Reset();
+  } else if (headers == packet.size() && packet->next_segment != nullptr) {
+    packet = packet.DropFirstSegment();
+  } else {
+    packet.TrimFront(headers);
+  }
+}
+
 }  // namespace
+
+bool TcpLayer::TakeKnown(Interface& interface, PacketBuf& frame, Instant now) {
+  PlainFrame plain;
+  if (!ParsePlain(frame, interface.mac(), plain)) return false;
+  TcpSocket* const socket = table_.Find(plain.tuple, table_.Hash(plain.tuple));
+  // That the packet is for us follows from the path, unless addresses have changed since.
+  if (socket == nullptr || socket->path_->local_interface != interface.index() ||
+      !network_.IsFresh(*socket->path_)) {
+    return false;
+  }
+  const auto header = tcp::HeaderView::Parse(frame.bytes().subspan(plain.tcp_offset()));
+  if (!header || header->header_length() > plain.tcp_length()) return false;
+  if (frame->l4_checksum != ChecksumState::kGood) {
+    if (frame->l4_checksum == ChecksumState::kBad) return false;
+    // RFC 9293 §3.1, MUST-3.
+    const Sum16 sum = socket->path_->PseudoSum(plain.tcp_length(), ip::protocol::kTcp) +
+                      SumPacket(frame, plain.tcp_offset(), plain.tcp_length());
+    if (!sum.IsValid()) return false;
+  }
+  tcp::Segment segment;
+  const auto payload_length = static_cast<uint32_t>(plain.tcp_length() - header->header_length());
+  if (!tcp::ParseSegment(*header, payload_length, segment)) return false;
+  segment.ecn = plain.ecn;
+  segment.frames = std::max<uint16_t>(frame->segment_count, 1);
+  const size_t end = plain.tcp_offset() + plain.tcp_length();
+  if (frame.packet_size() > end) frame.TrimBack(frame.packet_size() - end);  // link padding
+  StripHeaders(frame, plain.tcp_offset() + header->header_length(), payload_length);
+  OnSocketSegment(*socket, segment, std::move(frame), now);
+  return true;
+}
 
 void TcpLayer::OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now) {
   // RFC 9293 §3.9.2.3 (and RFC 1122 §3.2.1.3): nobody can be answered at the unspecified address.
@@ -52,16 +151,7 @@ void TcpLayer::OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now) 
   const tcp::FourTuple tuple{ip.dst, ip.src, header->destination_port(), header->source_port()};
   const uint32_t hash = table_.Hash(tuple);
   TcpSocket* const socket = table_.Find(tuple, hash);
-  if (payload_length == 0) {
-    packet.Reset();
-  } else {
-    const size_t headers = ip.header_length + header->header_length();
-    if (headers == packet.size() && packet->next_segment != nullptr) {
-      packet = packet.DropFirstSegment();
-    } else {
-      packet.TrimFront(headers);
-    }
-  }
+  StripHeaders(packet, ip.header_length + header->header_length(), payload_length);
   if (socket == nullptr) [[unlikely]] {
     OnUnknown(tuple, segment, hash, now);
     return;
@@ -304,7 +394,12 @@ void TcpLayer::OnIcmpError(const ip::IcmpErrorReport& report, Instant now) {
     return;
   }
   if (report.kind == ip::IcmpErrorKind::kPacketTooBig) {
-    network_.UpdatePathMtu(report.dst, report.mtu, report.quoted_length, now);
+    // RFC 1191 §6.5, RFC 8201 §5.4: what was refused goes out again now, not after a time-out.
+    Path& path = *socket->path_;
+    if (network_.UpdatePathMtu(report.dst, report.mtu, report.quoted_length, now) &&
+        network_.Refresh(path, now)) {
+      c.OnPathMss(path.tcp_mss, now);
+    }
   } else {
     const bool refused = report.kind == ip::IcmpErrorKind::kPortUnreachable ||
                          report.kind == ip::IcmpErrorKind::kProtocolUnreachable;

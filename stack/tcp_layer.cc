@@ -6,16 +6,6 @@
 #include "ip/protocol.h"
 
 namespace corelane::stack {
-namespace {
-
-// Payload of a segment without options that fits an IP packet of `mtu` bytes (RFC 6691 §2).
-uint16_t HeaderMss(uint32_t mtu, bool v4) {
-  const uint32_t headers = (v4 ? 20u : 40u) + static_cast<uint32_t>(tcp::kMinHeaderLength);
-  return static_cast<uint16_t>(std::min<uint32_t>(mtu - headers, 65495));
-}
-
-}  // namespace
-
 const char* ToString(TcpSetupError error) {
   static constexpr const char* kNames[] = {
       "none",          "no route to the remote address",       "address in use",
@@ -50,8 +40,7 @@ TcpLayer::~TcpLayer() {
 
 TcpSocket* TcpLayer::NewSocket(const tcp::FourTuple& tuple, const tcp::Options& options,
                                Path* path) {
-  TcpSocket* const socket =
-      sockets_.New(*this, tuple, options, HeaderMss(path->mtu, tuple.remote.is_v4()), resources_);
+  TcpSocket* const socket = sockets_.New(*this, tuple, options, path->tcp_mss, resources_);
   if (socket == nullptr) return nullptr;
   socket->path_ = path;
   socket->created_ = now_;
@@ -146,17 +135,25 @@ TcpListener* TcpLayer::Listen(const Endpoint& local, size_t backlog, TcpSetupErr
     return nullptr;
   }
   error = TcpSetupError::kNone;
-  listeners_.push_back(std::make_unique<TcpListener>(
-      *this, at, options != nullptr ? *options : options_.tcp, std::max<size_t>(backlog, 1)));
-  return listeners_.back().get();
+  const auto behind = std::upper_bound(
+      listeners_.begin(), listeners_.end(), at.port,
+      [](uint16_t port, const auto& listener) { return port < listener->local_.port; });
+  return listeners_
+      .insert(behind,
+              std::make_unique<TcpListener>(*this, at, options != nullptr ? *options : options_.tcp,
+                                            std::max<size_t>(backlog, 1)))
+      ->get();
 }
 
 TcpListener* TcpLayer::FindListener(const IpAddress& address, uint16_t port) const {
   // The exact address before the wildcard of its family, that before [::], which takes both.
   TcpListener* best = nullptr;
   int best_rank = 0;
-  for (const auto& listener : listeners_) {
-    if (listener->local_.port != port) continue;
+  auto first =
+      std::lower_bound(listeners_.begin(), listeners_.end(), port,
+                       [](const auto& listener, uint16_t p) { return listener->local_.port < p; });
+  for (; first != listeners_.end() && (*first)->local_.port == port; ++first) {
+    TcpListener* const listener = first->get();
     const IpAddress& at = listener->local_.address;
     int rank = 0;
     if (at == address) {
@@ -165,7 +162,7 @@ TcpListener* TcpLayer::FindListener(const IpAddress& address, uint16_t port) con
       rank = at.is_v4() ? 2 : 1;
     }
     if (rank > best_rank) {
-      best = listener.get();
+      best = listener;
       best_rank = rank;
     }
   }
@@ -325,8 +322,7 @@ bool TcpLayer::TransmitSocket(TcpSocket& socket, Instant now) {
     return true;
   }
   Interface& interface = *path.interface;
-  const uint16_t header_mss = HeaderMss(path.mtu, path.is_v4());
-  c.OnPathMss(header_mss, now);
+  c.OnPathMss(path.tcp_mss, now);
   while (c.WantsTransmit()) {
     const size_t room = interface.room();
     if (room == 0) return false;

@@ -58,6 +58,9 @@ class TcpLayer {
   TcpListener* NextReadyListener() { return ready_listeners_.PopFront(); }
 
   // --- the turn ---
+  // The short way: takes a whole frame if it is a good segment of an open connection, without
+  // options of IP. False: the frame is as it was.
+  bool TakeKnown(Interface& interface, PacketBuf& frame, Instant now);
   // A TCP packet for one of our addresses, IP header at data().
   void OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now);
   // Delivers what was held back to be merged with more of the same burst.
@@ -67,6 +70,10 @@ class TcpLayer {
   // still owes output.
   bool Transmit(Instant now);
   Instant NextDeadline() const;
+  // False: OnTimer() has nothing to do at `now`.
+  bool MayBeDue(Instant now) const {
+    return timers_.MayBeDue(now) || time_wait_.NextDeadline() <= now;
+  }
   bool HasDirty() const { return !dirty_.empty(); }
   bool HasReady() const { return !ready_.empty() || !ready_listeners_.empty(); }
 
@@ -147,7 +154,7 @@ class TcpLayer {
   ObjectPool<TcpSocket> sockets_;
   tcp::FlowTable<TcpSocket> table_;
   tcp::TimeWaitTable time_wait_;
-  std::vector<std::unique_ptr<TcpListener>> listeners_;
+  std::vector<std::unique_ptr<TcpListener>> listeners_;  // by port
   TimerWheel timers_;
   IntrusiveList<TcpSocket, &TcpSocket::all_> all_;
   IntrusiveList<TcpSocket, &TcpSocket::dirty_> dirty_;

@@ -22,6 +22,11 @@ PacketBuf TcpSocket::ReadPacket() {
   return packet;
 }
 
+void TcpSocket::SetOptions(const tcp::Options& options) {
+  connection_.SetOptions(options, layer_.now());
+  layer_.Touch(*this);
+}
+
 void TcpSocket::CloseSend() {
   connection_.CloseSend(layer_.now());
   layer_.Touch(*this);

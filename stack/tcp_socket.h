@@ -72,9 +72,9 @@ class TcpSocket : public tcp::FlowTableNode<TcpSocket> {
   const tcp::FourTuple& tuple() const { return tuple_; }
   // State for statistics and tests.
   const tcp::Connection& connection() const { return connection_; }
-  // Options that may change at any time: no_delay, keepalive, buffers, time-outs. Call after
-  // changing them.
-  tcp::Options& options() { return connection_.options(); }
+  const tcp::Options& options() const { return connection_.options(); }
+  // At any time; see tcp::Connection::SetOptions().
+  void SetOptions(const tcp::Options& options);
   Instant created() const { return created_; }
 
   // Whatever the owner wants to find again.

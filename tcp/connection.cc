@@ -139,13 +139,15 @@ size_t Connection::Write(std::span<const uint8_t> data, Instant now) {
 size_t Connection::Read(std::span<uint8_t> out, Instant now) {
   size_t done = 0;
   while (done < out.size() && !receive_queue_.empty()) {
-    PacketBuf packet = receive_queue_.PopFront();
-    const size_t n = packet.CopyOut(0, out.subspan(done));
-    done += n;
-    if (n < packet.packet_size()) {
-      packet.TrimFront(n);
-      receive_queue_.PushFront(std::move(packet));
+    const size_t room = out.size() - done;
+    if (receive_queue_.front()->packet_length > room) {
+      receive_queue_.CopyFront(out.subspan(done));
+      receive_queue_.TrimFrontPacket(room);
+      done = out.size();
+      break;
     }
+    const PacketBuf packet = receive_queue_.PopFront();
+    done += packet.CopyOut(0, out.subspan(done));
   }
   if (done > 0) {
     read_since_ += static_cast<uint32_t>(done);
@@ -272,21 +274,25 @@ void Connection::OnSoftError(Error error, Instant) {
   }
 }
 
-void Connection::OnPathMss(uint16_t header_mss, Instant now) {
-  if (header_mss >= header_mss_ || state_ == State::kClosed) return;
+void Connection::ShrinkMss(uint16_t header_mss, Instant now) {
+  if (state_ == State::kClosed) return;
   header_mss_ = header_mss;
   mss_ = static_cast<uint16_t>(header_mss - (ts_ok_ ? 12 : 0));
   // RFC 1191 §6.5: what was too long is gone; this is no sign of congestion.
   if (flight_size() > 0 && established_) RestartFlight(now);
 }
 
-void Connection::OnOptionsChanged(Instant now) {
+void Connection::SetOptions(const Options& options, Instant now) {
+  const bool keepalive_changed =
+      options.keepalive != options_.keepalive || options.keepalive_idle != options_.keepalive_idle;
+  options_ = options;
   send_limit_ = std::min(send_limit_, options_.send_buffer_max);
   if (!options_.keepalive) {
     ClearTimer(kKeepalive);
-  } else if (established_ && !is_closed() && state_ != State::kTimeWait) {
+  } else if (keepalive_changed && established_ && !is_closed() && state_ != State::kTimeWait) {
     ArmKeepalive(now);
   }
+  WantTransmit();  // what Nagle's algorithm held back
 }
 
 void Connection::Finish(Error error) {

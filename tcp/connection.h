@@ -120,14 +120,18 @@ class Connection {
   void Abort(Instant now);
   // Gives a half-open connection up without a word.
   void Drop() { Finish(Error::kAborted); }
-  // Puts changed options() into force at once: keepalive, buffer limits.
-  void OnOptionsChanged(Instant now);
+  // New settings from now on: keepalive, Nagle, buffer limits, time-outs. What the handshake
+  // negotiates stays as it is.
+  void SetOptions(const Options& options, Instant now);
   // ICMP or the network layer cannot reach the peer at present (RFC 5461: not fatal once
   // connected).
   void OnSoftError(Error error, Instant now);
   // The path's MTU now allows segments of header_mss payload bytes: lost segments that were too
   // long go out again.
-  void OnPathMss(uint16_t header_mss, Instant now);
+  void OnPathMss(uint16_t header_mss, Instant now) {
+    if (header_mss < header_mss_) [[unlikely]]
+      ShrinkMss(header_mss, now);
+  }
 
   // --- outputs ---
   // The next segment, TCP header first, checksum field zero, segment_size set where it holds more
@@ -153,7 +157,6 @@ class Connection {
   size_t unacknowledged_bytes() const { return send_queue_.bytes(); }
   bool all_data_acknowledged() const { return send_queue_.empty(); }
   Ports ports() const { return ports_; }
-  Options& options() { return options_; }
   const Options& options() const { return options_; }
 
   SeqNum snd_una() const { return snd_una_; }
@@ -221,6 +224,9 @@ class Connection {
   void RestartFlight(Instant now);
   uint32_t UpdateScoreboard(const Segment& s);
   bool LossIsSacked() const;
+  void OnSack();
+  bool RetransmissionIsLost() const;
+  void OnTailProbeAnswered(const Segment& s);
   void SampleRtt(const Segment& s, Instant now);
   uint32_t WindowInUse() const;
   void EnterFastRecovery();
@@ -237,6 +243,7 @@ class Connection {
                                    Instant now);
   bool NextNewData(uint32_t max_payload, SeqRange& range, Instant now);
   PacketBuf TransmitNewData(PacketCache& cache, SeqRange range, Instant now);
+  PacketBuf TransmitTailProbe(PacketCache& cache, Instant now);
   PacketBuf TransmitProbe(PacketCache& cache, Instant now);
   PacketBuf TransmitAck(PacketCache& cache, Instant now);
   bool MaySendSmall(uint32_t length, uint32_t queued) const;
@@ -250,7 +257,9 @@ class Connection {
   void WantTransmit() { transmit_wanted_ = true; }
 
   // connection.cc, connection_timers.cc
+  void ShrinkMss(uint16_t header_mss, Instant now);
   void ArmRetransmit(Instant now);
+  bool MayProbeTail() const;
   void ArmPersist(Instant now);
   void ArmKeepalive(Instant now);
   void ArmLinger(Instant now);
@@ -298,6 +307,10 @@ class Connection {
   bool cwnd_limited_ : 1 = false;
   bool soft_error_ : 1 = false;
   bool out_of_order_fin_ : 1 = false;
+  bool tail_armed_ : 1 = false;    // kRetransmit is the tail probe's time, not the RTO
+  bool tail_due_ : 1 = false;      // the tail probe leaves at the next PollTransmit()
+  bool tail_probed_ : 1 = false;   // and waits for its answer: tail_end_
+  bool tail_retrans_ : 1 = false;  // it carried old data
   SeqNum snd_una_;
   SeqNum snd_nxt_;
   uint32_t snd_wnd_ = 0;
@@ -324,6 +337,8 @@ class Connection {
   uint32_t max_snd_wnd_ = 0;
   SeqNum recover_;
   SeqNum high_rxt_;
+  SeqNum rxt_mark_;  // what is sent from here on was sent after the first hole's retransmission
+  SeqNum tail_end_;  // RFC 8985 §7: TLP.end_seq
   uint32_t dup_acks_ = 0;
   uint8_t retries_ = 0;
   uint8_t probes_ = 0;

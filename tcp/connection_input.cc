@@ -317,14 +317,16 @@ bool Connection::OnAck(const Segment& s, Instant now) {
     if (fin_queued_ && snd_una_ == send_queue_.end() + 1) OnFinAcknowledged(now);
     if (state_ == State::kClosed) return false;
     // The ACK itself may have been late: what it SACKs counts no less (RFC 6675 §5).
-    if (newly_sacked > 0 && recovery_ == Recovery::kOpen && LossIsSacked()) EnterFastRecovery();
+    if (newly_sacked > 0) OnSack();
   } else {
+    if (tail_probed_) OnTailProbeAnswered(s);
     UpdateSendWindow(s);
     // RFC 5681 §2: what a duplicate ACK is; with SACK, one that brings news (RFC 6675 §2).
     const bool duplicate =
         s.ack == snd_una_ && flight_size() > 0 &&
         (sack_ok_ ? newly_sacked > 0 : snd_wnd_ == old_window && s.payload_length == 0 && !s.fin());
     if (duplicate) OnDuplicateAck();
+    if (newly_sacked > 0) OnSack();
   }
   // What was lost before the window closed waited for probes only.
   if (probing && snd_wnd_ > 0 && flight_size() > 0) RestartFlight(now);

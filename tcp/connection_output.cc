@@ -1,6 +1,7 @@
 // Segments that leave (RFC 9293 §3.7, §3.8.6): what to send, and how it is built.
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "tcp/connection.h"
@@ -12,6 +13,9 @@ PacketBuf Connection::PollTransmit(PacketCache& cache, uint32_t max_payload, Ins
   if (rst_due_) return TransmitReset(cache, now);
   if (syn_due_) return TransmitSyn(cache, now);
   if (CanSendData()) {
+    if (tail_due_) [[unlikely]] {
+      return TransmitTailProbe(cache, now);
+    }
     SeqRange range;
     if (NextRetransmission(range) && MayRetransmit()) {
       return TransmitRetransmission(cache, range, max_payload, now);
@@ -35,6 +39,7 @@ uint32_t Connection::UsableWindow() const {
   if (recovery_ == Recovery::kOpen && scoreboard_ == nullptr) {
     cwnd += std::min<uint32_t>(dup_acks_, 2) * mss_;
   }
+  if (tail_due_) cwnd += mss_;  // RFC 8985 §7.3: the probe is beyond the window
   const uint32_t pipe = recovery_ == Recovery::kOpen && scoreboard_ == nullptr ? flight : Pipe();
   return std::min(peer, cwnd > pipe ? cwnd - pipe : 0);
 }
@@ -59,7 +64,9 @@ bool Connection::NextNewData(uint32_t max_payload, SeqRange& range, Instant now)
   }
   const uint32_t usable = UsableWindow();
   uint32_t length = std::min({queued, usable, max_payload});
-  cwnd_limited_ = usable < queued && snd_wnd_ > flight_size() + usable;
+  // The congestion window holds the sender back: neither the application, nor the peer, nor the
+  // device does.
+  cwnd_limited_ = usable < queued && usable < max_payload && snd_wnd_ > flight_size() + usable;
   if (length >= mss_) {
     // Whole segments; the rest waits for them to be acknowledged (Nagle) or goes along.
     const bool all = length == queued && (options_.no_delay || fin_queued_);
@@ -84,6 +91,7 @@ PacketBuf Connection::TransmitRetransmission(PacketCache& cache, SeqRange lost,
   SeqRange range{lost.begin, lost.begin + length};
   PacketBuf packet = BuildSegment(cache, range, kAck, now);
   if (!packet) return packet;
+  if (range.begin == snd_una_) rxt_mark_ = snd_nxt_;
   high_rxt_ = range.end;
   force_retransmit_ = false;
   rtt_timing_ = false;  // Karn (RFC 6298 §3)
@@ -112,6 +120,29 @@ PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instan
   override_due_ = false;
   ClearTimer(kPersist);
   if (!TimerArmed(kRetransmit)) ArmRetransmit(now);  // RFC 6298 §5.1
+  transmit_wanted_ = AnythingToSend() || probe_due_ || recovery_ != Recovery::kOpen;
+  return packet;
+}
+
+// RFC 8985 §7.3: a new segment, else the last one once more. Its acknowledgement shows what was
+// lost at the end of the flight, long before the RTO.
+PacketBuf Connection::TransmitTailProbe(PacketCache& cache, Instant now) {
+  SeqRange range;
+  const bool fresh = NextNewData(mss_, range, now);
+  if (!fresh) range = {snd_nxt_ - std::min<uint32_t>(mss_, flight_size()), snd_nxt_};
+  PacketBuf packet =
+      fresh ? TransmitNewData(cache, range, now) : BuildSegment(cache, range, kAck, now);
+  if (!packet) return packet;
+  tail_due_ = false;
+  tail_probed_ = true;
+  tail_end_ = snd_nxt_;
+  tail_retrans_ = !fresh;
+  r_->counters->tail_loss_probes.Increment(1);
+  if (fresh) return packet;
+  rtt_timing_ = false;  // Karn (RFC 6298 §3)
+  last_retransmit_ = now;
+  ++retransmits_;
+  r_->counters->retransmitted_segments.Increment(1);
   return packet;
 }
 
@@ -119,19 +150,29 @@ PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instan
 // data. Cuts `range` where SACK blocks need the room.
 PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags,
                                    Instant now) {
-  OutgoingOptions options = DataOptions(now);
+  size_t options_length = ts_ok_ ? kTimestampsLength : 0;
+  std::optional<OutgoingOptions> options;  // none: timestamps at most
   if (reassembly_ != nullptr && sack_ok_) [[unlikely]] {
-    AddSackBlocks(options, range);
+    options = DataOptions(now);
+    AddSackBlocks(*options, range);
+    options_length = options->length();
   }
   const SeqNum data_end = Min(range.end, send_queue_.end());
   if (range.end > data_end && range.begin < range.end) flags |= kFin;
   const uint32_t payload = range.begin < data_end ? Distance(range.begin, data_end) : 0;
   if (payload > 0 && data_end == send_queue_.end()) flags |= kPsh;
-  const size_t header_length = kMinHeaderLength + options.length();
+  const size_t header_length = kMinHeaderLength + options_length;
   PacketBuf packet = cache.Take();
   if (!packet) return packet;
-  EmitHeader({ports_.local, ports_.remote, range.begin, rcv_nxt_, flags, AdvertiseWindow()},
-             options, packet.Append(header_length));
+  uint8_t* const to = packet.Append(header_length);
+  const OutgoingHeader header{ports_.local, ports_.remote, range.begin,
+                              rcv_nxt_,     flags,         AdvertiseWindow()};
+  if (options) [[unlikely]] {
+    EmitHeader(header, *options, to);
+  } else {
+    EmitHeader(header, options_length, to);
+    if (ts_ok_) EmitTimestamps({TimestampNow(now), ts_recent_}, to + kMinHeaderLength);
+  }
   packet->l4_checksum = ChecksumState::kPartial;
   packet->payload_offset = static_cast<uint16_t>(header_length);
   if (payload > 0) {
@@ -245,7 +286,10 @@ PacketBuf Connection::TransmitProbe(PacketCache& cache, Instant now) {
 
 PacketBuf Connection::TransmitAck(PacketCache& cache, Instant now) {
   SeqRange nothing{snd_nxt_, snd_nxt_};
-  return BuildSegment(cache, nothing, kAck, now);
+  PacketBuf packet = BuildSegment(cache, nothing, kAck, now);
+  // Everything else was looked at before and has nothing to send.
+  if (packet) transmit_wanted_ = false;
+  return packet;
 }
 
 void Connection::AckSent() {

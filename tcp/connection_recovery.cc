@@ -26,6 +26,9 @@ void Connection::SampleRtt(const Segment& s, Instant now) {
 
 void Connection::OnNewAck(const Segment& s, Instant now) {
   const uint32_t acked = Distance(snd_una_, s.ack);
+  if (tail_probed_) [[unlikely]] {
+    OnTailProbeAnswered(s);
+  }
   uint32_t known = scoreboard_ != nullptr ? scoreboard_->sacked_bytes() : 0;  // then: of `acked`
   SampleRtt(s, now);
   snd_una_ = s.ack;
@@ -42,6 +45,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
     }
   }
   dup_acks_ = 0;
+  tail_due_ = false;
   switch (recovery_) {
     case Recovery::kOpen:
       cc_.OnAck(acked, mss_, cwnd_limited_);
@@ -55,6 +59,8 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
         if (acked >= mss_) cc_.Inflate(mss_);
         high_rxt_ = snd_una_;
         force_retransmit_ = true;
+      } else {
+        rxt_mark_ = snd_nxt_;
       }
       break;
     case Recovery::kLoss:
@@ -96,6 +102,43 @@ uint32_t Connection::UpdateScoreboard(const Segment& s) {
   return newly;
 }
 
+// After an acknowledgement that SACKs something new.
+void Connection::OnSack() {
+  if (recovery_ == Recovery::kOpen) {
+    // RFC 8985 §6.2: the probe left long after everything that is missing.
+    const bool probe_arrived =
+        tail_probed_ && scoreboard_ != nullptr && scoreboard_->highest() >= tail_end_;
+    if (probe_arrived || LossIsSacked()) EnterFastRecovery();
+  } else if (RetransmissionIsLost()) {
+    EnterFastRecovery();  // RFC 5681 §4.3: a second indication of congestion
+  }
+}
+
+// More was SACKed of what left after the first hole's retransmission than reordering explains
+// (RFC 6675's measure of a loss, taken for what RFC 8985 §6.2 finds by time).
+bool Connection::RetransmissionIsLost() const {
+  if (recovery_ != Recovery::kFast || scoreboard_ == nullptr || high_rxt_ <= snd_una_) return false;
+  const SeqNum highest = scoreboard_->highest();
+  if (highest <= rxt_mark_) return false;
+  const uint32_t sacked =
+      Distance(rxt_mark_, highest) - scoreboard_->UnsackedBytes(rxt_mark_, highest);
+  return sacked > (Scoreboard::kDupThresh - 1) * uint32_t{mss_};
+}
+
+// RFC 8985 §7.4.
+void Connection::OnTailProbeAnswered(const Segment& s) {
+  if (s.ack < tail_end_) return;
+  // RFC 2883 §4: the peer had the bytes already, so nothing was lost but time.
+  const bool had_them = s.sack_count > 0 && s.sack[0].end <= s.ack && s.sack[0].end == tail_end_;
+  if (tail_retrans_ && !had_them) {
+    // The acknowledgement of the probe itself is still to come.
+    if (s.ack == tail_end_ && (s.ack > snd_una_ || s.sack_count > 0)) return;
+    // The probe repaired a loss that nobody noticed.
+    if (s.ack > tail_end_) cc_.OnLoss(WindowInUse(), mss_);
+  }
+  tail_probed_ = false;
+}
+
 void Connection::OnDuplicateAck() {
   ++dup_acks_;
   WantTransmit();
@@ -125,6 +168,7 @@ void Connection::EnterFastRecovery() {
   recover_ = snd_nxt_;
   high_rxt_ = snd_una_;
   cc_.OnLoss(WindowInUse(), mss_);
+  tail_probed_ = tail_due_ = false;
   if (!sack_ok_) cc_.Inflate(3 * mss_);  // RFC 5681 §3.2 step 3
   force_retransmit_ = true;
   rtt_timing_ = false;
@@ -141,6 +185,7 @@ void Connection::LeaveRecovery() {
 
 void Connection::OnRetransmissionTimeout() {
   r_->counters->retransmission_timeouts.Increment(1);
+  tail_probed_ = tail_due_ = false;
   cc_.OnTimeout(WindowInUse(), mss_, retries_ == 1);
   // RFC 2018 §8: a peer that dropped what it had SACKed shows it by not acknowledging past the
   // first range.

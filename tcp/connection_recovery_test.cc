@@ -1,4 +1,4 @@
-// Loss recovery (RFC 5681, 6582, 6675, 3042), step by step.
+// Loss recovery (RFC 5681, 6582, 6675, 3042, 8985), step by step.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,15 +10,17 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
 class RecoveryTest : public testing::Test {
  protected:
   // Ten segments of 1000 bytes are in flight: 1..10000; more waits behind them.
-  void Start(bool sack, size_t bytes = 30'000) {
+  void Start(bool sack, size_t bytes = 30'000, bool tail_loss_probe = false) {
     Options options = ScriptedConnection::Plain();
     options.sack = sack;
+    options.tail_loss_probe = tail_loss_probe;
     t_ = std::make_unique<ScriptedConnection>(options);
     t_->Establish();
     t_->Write(bytes);
@@ -266,6 +268,96 @@ TEST_F(RecoveryTest, WithoutMemoryForAScoreboardTheTimerRepairs) {
   t_->Advance(milliseconds(210));
   EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
   for (Scoreboard* s : taken) t_->memory().scoreboards.Delete(s);
+}
+
+// RFC 5681 §4.3: the second loss of a segment counts again, and is noticed before the RTO.
+TEST_F(RecoveryTest, LostRetransmissionIsSentAgain) {
+  Start(true);
+  Sack(1, {{1, 3}});
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
+  const uint32_t first = cwnd();
+  for (uint32_t last = 4; last <= 9; ++last) Sack(1, {{1, last}});
+  auto sent = t_->Sent();  // new data, as the pipe empties
+  ASSERT_GE(sent.size(), 3u);
+  EXPECT_THAT(sent.front(), IsData(10'001, 1000));
+  Sack(1, {{1, 11}});  // two of what left after the retransmission: perhaps reordered
+  for (const SentFrame& f : t_->Sent()) EXPECT_GT(f.seq, 10'000u);
+  Sack(1, {{1, 12}});
+  EXPECT_THAT(t_->Sent(), Contains(IsData(1, 1000)));
+  EXPECT_LT(cwnd(), first);
+  EXPECT_EQ(t_->c().retransmits(), 2u);
+  EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 0u);
+}
+
+// --- tail loss probe (RFC 8985 §7) ---
+
+// After two round trips of 10 ms.
+TEST_F(RecoveryTest, TailProbeSendsTheLastSegmentAgain) {
+  Start(true, 4000, true);
+  const uint32_t before = cwnd();
+  t_->Advance(milliseconds(19));
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+  t_->Advance(milliseconds(1));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(3001, 1000)));
+  Sack(4001, {{3, 3}});  // RFC 2883: it came twice, so only acknowledgements were lost
+  EXPECT_EQ(t_->c().flight_size(), 0u);
+  EXPECT_GE(cwnd(), before);
+  EXPECT_EQ(t_->counters().tail_loss_probes.value(), 1u);
+  t_->Write(4000);
+  EXPECT_EQ(t_->Sent().size(), 4u);
+  t_->Advance(milliseconds(20));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(7001, 1000)));  // the next tail has its own
+}
+
+TEST_F(RecoveryTest, TailProbePrefersNewData) {
+  Start(true, 30'000, true);
+  t_->Advance(milliseconds(20));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(10'001, 1000)));  // though the window is full
+  EXPECT_EQ(t_->c().retransmits(), 0u);
+}
+
+TEST_F(RecoveryTest, WhatTheTailProbeShowsIsSentAgain) {
+  Start(true, 4000, true);
+  t_->Advance(milliseconds(20));
+  t_->Sent();
+  Sack(1, {{3, 3}});
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
+  t_->Inject(kAck, 1, 1001, 0,
+             [&](Segment& s) { s.sack[s.sack_count++] = {t_->Local(3001), t_->Local(4001)}; });
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1001, 1000)));
+  EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 0u);
+}
+
+TEST_F(RecoveryTest, LossThatTheTailProbeRepairedIsCongestion) {
+  Start(true, 4000, true);
+  t_->Inject(kAck, 1, 3001);
+  t_->Advance(milliseconds(200));  // One segment alone waits for a delayed ACK first.
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(3001, 1000)));
+  t_->Inject(kAck, 1, 4001);
+  const uint32_t before = cwnd();
+  t_->Write(1000);
+  EXPECT_EQ(t_->Sent().size(), 1u);
+  t_->Inject(kAck, 1, 5001);  // no report of a duplicate has come
+  EXPECT_LT(cwnd(), before);
+}
+
+TEST_F(RecoveryTest, TailProbeIsFollowedByTheTimeout) {
+  Start(true, 4000, true);
+  t_->Advance(milliseconds(20));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(3001, 1000)));
+  t_->Advance(milliseconds(199));
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+  t_->Advance(milliseconds(1));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
+  EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 1u);
+}
+
+TEST_F(RecoveryTest, NoTailProbeWithoutSack) {
+  Start(false, 4000, true);
+  t_->Advance(milliseconds(199));
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+  t_->Advance(milliseconds(1));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
 }
 
 }  // namespace

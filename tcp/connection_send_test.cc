@@ -272,7 +272,9 @@ TEST(SendTest, RetransmittedSegmentGivesNoSampleWithoutTimestamps) {
 }
 
 TEST(SendTest, TimestampsMeasureRetransmissions) {
-  ScriptedConnection t{Options()};
+  Options options = ScriptedConnection::Plain();
+  options.timestamps = true;
+  ScriptedConnection t(options);
   t.Establish();
   t.Write(100);
   t.Advance(milliseconds(201));
@@ -351,14 +353,28 @@ TEST(SendTest, KeepaliveIsOffByDefaultAndCanBeTurnedOn) {
   ScriptedConnection t;
   t.Establish();
   EXPECT_EQ(t.c().NextDeadline(), kNever);
-  t.c().options().keepalive = true;
-  t.c().options().keepalive_idle = seconds(60);
-  t.c().OnOptionsChanged(t.now());
+  Options options = t.c().options();
+  options.keepalive = true;
+  options.keepalive_idle = seconds(60);
+  t.c().SetOptions(options, t.now());
   t.Advance(seconds(61));
   EXPECT_EQ(t.Sent().size(), 1u);
-  t.c().options().keepalive = false;
-  t.c().OnOptionsChanged(t.now());
+  options.keepalive = false;
+  t.c().SetOptions(options, t.now());
   EXPECT_EQ(t.c().NextDeadline(), kNever);
+}
+
+TEST(SendTest, NoDelayLetsGoWhatNagleHeldBack) {
+  ScriptedConnection t;
+  t.Establish();
+  t.Write(1);
+  EXPECT_EQ(t.Sent().size(), 1u);
+  t.Write(1);
+  EXPECT_THAT(t.Sent(), IsEmpty());
+  Options options = t.c().options();
+  options.no_delay = true;
+  t.c().SetOptions(options, t.now());
+  EXPECT_EQ(t.Sent().size(), 1u);
 }
 
 TEST(SendTest, AnswersToThePeersKeepalive) {

@@ -10,6 +10,9 @@ namespace {
 // A peer that has not answered the last two of the rarest probes does not answer.
 constexpr Duration kSilence = 2 * kMaxRto;
 
+constexpr Duration kMinTailProbe = std::chrono::milliseconds(10);
+constexpr Duration kMaxDelayedAck = std::chrono::milliseconds(200);  // RFC 8985: TLP.max_ack_delay
+
 }  // namespace
 
 Instant Connection::NextDeadline() const {
@@ -18,7 +21,24 @@ Instant Connection::NextDeadline() const {
   return next;
 }
 
-void Connection::ArmRetransmit(Instant now) { SetTimer(kRetransmit, now + rtt_.rto()); }
+// RFC 8985 §7.2: the probe takes the timer's place while nothing speaks of a loss. Its shortest
+// time is longer than RFC 8985 asks for, so that a peer's delayed ACK seldom provokes one.
+void Connection::ArmRetransmit(Instant now) {
+  tail_armed_ = MayProbeTail();
+  Duration wait = rtt_.rto();
+  if (tail_armed_) {
+    Duration probe = std::max<Duration>(2 * rtt_.srtt(), kMinTailProbe);
+    if (flight_size() <= mss_) probe += kMaxDelayedAck;
+    wait = std::min(wait, probe);
+  }
+  SetTimer(kRetransmit, now + wait);
+}
+
+bool Connection::MayProbeTail() const {
+  return options_.tail_loss_probe && sack_ok_ && established_ && recovery_ == Recovery::kOpen &&
+         scoreboard_ == nullptr && !tail_due_ && !tail_probed_ && retries_ == 0 && snd_wnd_ > 0 &&
+         rtt_.has_sample();
+}
 
 void Connection::ArmPersist(Instant now) {
   if (TimerArmed(kPersist)) return;
@@ -113,6 +133,15 @@ void Connection::OnRetransmitTimer(Instant now) {
     return;
   }
   if (flight_size() == 0) return;
+  if (tail_armed_) {
+    tail_armed_ = false;
+    if (recovery_ == Recovery::kOpen && snd_wnd_ > 0) {
+      tail_due_ = true;
+      WantTransmit();
+    }
+    SetTimer(kRetransmit, now + rtt_.rto());
+    return;
+  }
   // The timer was armed when something was acknowledged last.
   if (stalled_since_ == Instant{}) stalled_since_ = now - rtt_.rto();
   // A peer that closed its window and still answers is alive (RFC 9293 §3.8.6.1, MUST-37).

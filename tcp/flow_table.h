@@ -23,7 +23,14 @@ struct FourTuple {
   uint16_t local_port = 0;
   uint16_t remote_port = 0;
 
-  friend constexpr bool operator==(const FourTuple&, const FourTuple&) = default;
+  // One branch: written out, for compilers make a call of memcmp() of the comparisons in turn.
+  friend constexpr bool operator==(const FourTuple& a, const FourTuple& b) {
+    const uint64_t addresses = (a.local.high() ^ b.local.high()) | (a.local.low() ^ b.local.low()) |
+                               (a.remote.high() ^ b.remote.high()) |
+                               (a.remote.low() ^ b.remote.low());
+    const int ports = (a.local_port ^ b.local_port) | (a.remote_port ^ b.remote_port);
+    return (addresses | static_cast<uint64_t>(ports)) == 0;
+  }
 };
 
 // The base of what a FlowTable<T> holds.

@@ -33,6 +33,7 @@ struct Counters {
   Counter established;  // ever
   Counter out_of_order_segments;
   Counter duplicate_segments;
+  Counter tail_loss_probes;  // RFC 8985 §7
   Counter zero_window_probes;
   Counter keepalive_probes;
   Counter paws_rejected;

@@ -108,15 +108,7 @@ size_t OutgoingOptions::length() const {
 }
 
 void EmitHeader(const OutgoingHeader& header, const OutgoingOptions& options, uint8_t* out) {
-  const size_t options_length = options.length();
-  StoreBe16(out, header.source_port);
-  StoreBe16(out + 2, header.destination_port);
-  StoreBe32(out + 4, header.seq.value());
-  StoreBe32(out + 8, header.ack.value());
-  out[12] = static_cast<uint8_t>((kMinHeaderLength + options_length) / 4 << 4);
-  out[13] = header.flags;
-  StoreBe16(out + 14, header.window);
-  StoreBe32(out + 16, 0);  // checksum and urgent pointer
+  EmitHeader(header, options.length(), out);
   uint8_t* p = out + kMinHeaderLength;
   if (options.mss != 0) {
     StoreBe32(p, uint32_t{kMss} << 24 | 4u << 16 | options.mss);

@@ -120,6 +120,29 @@ struct OutgoingHeader {
   uint16_t window = 0;
 };
 
+// Bytes of the timestamps option with the two NOPs in front of it (RFC 7323 appendix A).
+inline constexpr size_t kTimestampsLength = 12;
+
+// What nearly every segment has behind its header.
+inline void EmitTimestamps(const Timestamps& timestamps, uint8_t* out) {
+  StoreBe32(out, 0x0101080a);  // NOP, NOP, kind 8, length 10
+  StoreBe32(out + 4, timestamps.value);
+  StoreBe32(out + 8, timestamps.echo);
+}
+
+// Writes the header of a segment whose options, `options_length` bytes, the caller writes behind
+// it; the checksum field is zero.
+inline void EmitHeader(const OutgoingHeader& header, size_t options_length, uint8_t* out) {
+  StoreBe16(out, header.source_port);
+  StoreBe16(out + 2, header.destination_port);
+  StoreBe32(out + 4, header.seq.value());
+  StoreBe32(out + 8, header.ack.value());
+  out[12] = static_cast<uint8_t>((kMinHeaderLength + options_length) / 4 << 4);
+  out[13] = header.flags;
+  StoreBe16(out + 14, header.window);
+  StoreBe32(out + 16, 0);  // checksum and urgent pointer
+}
+
 // Writes header and options to `out`, which has room for kMinHeaderLength + options.length(); the
 // checksum field is zero.
 void EmitHeader(const OutgoingHeader& header, const OutgoingOptions& options, uint8_t* out);

@@ -1,6 +1,7 @@
 #include "tcp/send_queue.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/checksum.h"
 #include "tcp/resources.h"
@@ -25,15 +26,16 @@ uint32_t SendQueue::AppendToLast(std::span<const uint8_t> data, uint32_t chunk_s
   return static_cast<uint32_t>(n);
 }
 
-bool SendQueue::AppendChunk(std::span<const uint8_t> data, Resources& r) {
+bool SendQueue::AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Resources& r) {
   SendChunk* const chunk = r.chunks->New();
   if (chunk == nullptr) return false;
-  // A short chunk goes on in the block of the one before it where there is room.
+  // A chunk goes on in the block of the one before it where there is room for a whole one: a chunk
+  // that cannot grow would shift all that follow against the segments.
   Block* block = nullptr;
   uint8_t* to = nullptr;
   if (last_ != nullptr) {
     uint8_t* const free = last_->data + last_->length;
-    if (static_cast<size_t>(last_->block->bytes() + last_->block->capacity - free) >= data.size()) {
+    if (static_cast<size_t>(last_->block->bytes() + last_->block->capacity - free) >= chunk_size) {
       block = last_->block;
       RetainBlock(block);
       to = free;
@@ -64,7 +66,7 @@ size_t SendQueue::Append(std::span<const uint8_t> data, uint32_t chunk_size, Seq
   const size_t limit = std::min<size_t>(chunk_size, r.blocks->capacity());
   while (done < data.size()) {
     const size_t n = std::min(data.size() - done, limit);
-    if (!AppendChunk(data.subspan(done, n), r)) break;
+    if (!AppendChunk(data.subspan(done, n), limit, r)) break;
     end_ += static_cast<uint32_t>(n);
     done += n;
   }
@@ -90,9 +92,35 @@ void SendQueue::Clear(Resources& r) {
   base_ = end_;
 }
 
+SendChunk* SendQueue::ChunkOf(SeqNum seq) const {
+  SendChunk* chunk = cursor_ != nullptr && cursor_->seq <= seq ? cursor_ : first_;
+  while (chunk != nullptr && chunk->seq + chunk->length <= seq) chunk = chunk->next;
+  return chunk;
+}
+
+void SendQueue::CopyTo(SeqRange range, uint8_t* to) {
+  SendChunk* chunk = ChunkOf(range.begin);
+  SeqNum at = range.begin;
+  for (;;) {
+    CL_DCHECK(chunk != nullptr);
+    const uint32_t skip = Distance(chunk->seq, at);
+    const uint32_t n = std::min(chunk->length - skip, Distance(at, range.end));
+    std::memcpy(to, chunk->data + skip, n);
+    cursor_ = chunk;
+    at += n;
+    if (at == range.end) return;
+    to += n;
+    chunk = chunk->next;
+  }
+}
+
 bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet) {
-  SendChunk* chunk = cursor_ != nullptr && cursor_->seq <= range.begin ? cursor_ : first_;
-  while (chunk != nullptr && chunk->seq + chunk->length <= range.begin) chunk = chunk->next;
+  const uint32_t length = range.length();
+  if (length <= kCopyLimit && packet.tailroom() >= length) {
+    CopyTo(range, packet.Append(length));
+    return true;
+  }
+  SendChunk* chunk = ChunkOf(range.begin);
   PacketHead* tail = packet.head();
   while (tail->next_segment != nullptr) tail = tail->next_segment;
   SeqNum at = range.begin;

@@ -53,8 +53,9 @@ class SendQueue {
   void Acknowledge(SeqNum una, Resources& r);
   void Clear(Resources& r);
 
-  // Appends references to the bytes of `range` (all in the queue) to `packet`. False: no packet was
-  // to be had; the packet then holds a prefix.
+  // Appends the bytes of `range` (not empty, all in the queue) to `packet`, which has one segment:
+  // a few by copying, more by references. False: no packet was to be had; the packet then holds a
+  // prefix.
   bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet);
 
   SeqNum base() const { return base_; }
@@ -62,9 +63,14 @@ class SendQueue {
   uint32_t bytes() const { return Distance(base_, end_); }
   bool empty() const { return base_ == end_; }
 
+  // Up to this many bytes are copied: that costs less than a second packet head and the references.
+  static constexpr uint32_t kCopyLimit = 256;
+
  private:
+  SendChunk* ChunkOf(SeqNum seq) const;
+  void CopyTo(SeqRange range, uint8_t* to);
   uint32_t AppendToLast(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent);
-  bool AppendChunk(std::span<const uint8_t> data, Resources& r);
+  bool AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Resources& r);
   void DropFirst(Resources& r);
 
   SendChunk* first_ = nullptr;

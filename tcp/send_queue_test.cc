@@ -13,6 +13,7 @@ namespace corelane::tcp {
 namespace {
 
 constexpr uint32_t kChunk = 100;
+constexpr uint32_t kWhole = 1000;  // where chunks are to be referred to, not copied
 
 class SendQueueTest : public testing::Test {
  protected:
@@ -42,7 +43,7 @@ class SendQueueTest : public testing::Test {
 };
 
 TEST_F(SendQueueTest, RandomOperationsAgreeWithAByteVector) {
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
     const SeqNum base(0xfffffe00u + static_cast<uint32_t>(random.Below(256)));
@@ -91,19 +92,51 @@ TEST_F(SendQueueTest, WholeChunksCarryTheirSum) {
 // Bytes that a device may still read are never part of a chunk whose sum changes.
 TEST_F(SendQueueTest, ASentChunkIsNotExtended) {
   queue_.Start(SeqNum(0));
-  queue_.Append(Pattern(0, 10), kChunk, SeqNum(0), memory_.resources);
+  constexpr uint32_t kSize = SendQueue::kCopyLimit + 10;
+  queue_.Append(Pattern(0, kSize), kWhole, SeqNum(0), memory_.resources);
   PacketBuf packet = memory_.cache.Take();
-  ASSERT_TRUE(queue_.Attach({SeqNum(0), SeqNum(10)}, memory_.cache, packet));
-  queue_.Append(Pattern(10, 10), kChunk, SeqNum(10), memory_.resources);
+  ASSERT_TRUE(queue_.Attach({SeqNum(0), SeqNum(kSize)}, memory_.cache, packet));
+  queue_.Append(Pattern(10, 10), kWhole, SeqNum(kSize), memory_.resources);
   EXPECT_EQ(memory_.chunks.in_use(), 2u);
   EXPECT_EQ(memory_.blocks.in_use(), 1u);  // small writes share a block
-  queue_.Acknowledge(SeqNum(20), memory_.resources);
+  queue_.Acknowledge(SeqNum(kSize + 10), memory_.resources);
   EXPECT_EQ(memory_.blocks.in_use(), 1u);  // the device still holds it
-  std::vector<uint8_t> bytes(10);
+  std::vector<uint8_t> bytes(kSize);
   packet.CopyOut(0, bytes);
-  EXPECT_EQ(bytes, Pattern(0, 10));
+  EXPECT_EQ(bytes, Pattern(0, kSize));
   packet.Reset();
   EXPECT_EQ(memory_.blocks.in_use(), 0u);
+}
+
+// A few bytes are copied behind the header: one segment, no reference.
+TEST_F(SendQueueTest, FewBytesAreCopied) {
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, 1000), kChunk, SeqNum(0), memory_.resources);
+  PacketBuf packet = memory_.cache.Take();
+  ASSERT_TRUE(
+      queue_.Attach({SeqNum(100), SeqNum(100 + SendQueue::kCopyLimit)}, memory_.cache, packet));
+  EXPECT_EQ(packet.segments(), 1u);
+  queue_.Acknowledge(SeqNum(1000), memory_.resources);
+  EXPECT_EQ(memory_.blocks.in_use(), 0u);
+  const auto all = Pattern(0, 1000);
+  const std::vector<uint8_t> expected(all.begin() + 100, all.begin() + 100 + SendQueue::kCopyLimit);
+  EXPECT_EQ(std::vector<uint8_t>(packet.bytes().begin(), packet.bytes().end()), expected);
+}
+
+// Segments are cut from the front in whole chunks; writes of any size must not shift the chunks
+// against them, or no segment would cover a chunk whose sum is known.
+TEST_F(SendQueueTest, ChunksStayWholeWhateverTheWritesAre) {
+  queue_.Start(SeqNum(0));
+  uint32_t at = 0;
+  for (const uint32_t n : {700u, 2000u, 50u, 3000u, 1u, 900u}) {
+    queue_.Append(Pattern(at, n), kWhole, SeqNum(0), memory_.resources);
+    at += n;
+  }
+  uint32_t segments = 0;
+  for (uint32_t from = 0; from + kWhole <= at; from += kWhole, ++segments) {
+    Attached({SeqNum(from), SeqNum(from + kWhole)});
+  }
+  EXPECT_EQ(sums_, segments);
 }
 
 TEST_F(SendQueueTest, ExhaustedMemoryTakesAPrefixAndHealsItself) {

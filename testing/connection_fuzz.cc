@@ -261,8 +261,11 @@ class Conversation {
         socket_->Release();
         socket_ = nullptr;
         break;
-      default:
-        socket_->options().no_delay = !socket_->options().no_delay;
+      default: {
+        tcp::Options options = socket_->options();
+        options.no_delay = !options.no_delay;
+        socket_->SetOptions(options);
+      }
     }
   }
 

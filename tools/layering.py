@@ -17,7 +17,7 @@ ALLOWED = {
     "runtime": ["stack", "tcp", "udp", "ip", "driver", "core"],
     "runtime/flags": ["core"],
     "tls": ["runtime", "core"],
-    "http": ["tls", "runtime", "core", "examples/demo_page"],
+    "http": ["tls", "runtime", "core"],
     "grpc": ["http", "tls", "runtime", "core"],
     # Everything but real backends.
     "testing": ["http", "grpc", "tls", "runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core",
@@ -39,7 +39,6 @@ ALLOWED_TO_TESTS = {
 # Public targets besides the face of a folder. What is testonly may always be one.
 EXTRA_FACES = [
     "//core:allocation_counter",  # Linking it replaces malloc.
-    "//http:demo_app",  # The examples' application; no part of the library.
 ]
 
 # Folders that are not part of the library: their targets need no face, and only tests may use them.
@@ -74,7 +73,7 @@ TEST_LIBRARIES = ["@sys//:gtest", "@sys//:gtest_main", "@sys//:benchmark", "@sys
 # Folders whose protocol engines do no I/O. Only these targets of them, the I/O shells, may use Asio;
 # besides them, only the face and tests may depend on a shell.
 IO_SHELLS = {
-    "http": ["//http:serve", "//http:client", "//http:demo_app"],
+    "http": ["//http:serve", "//http:client"],
     "grpc": ["//grpc:server", "//grpc:channel"],
 }
 ASIO = "@sys//:boost"
@@ -120,9 +119,6 @@ FORBIDDEN = [
 
 MAX_LINES = 600
 # Longer files, each with the reason why it is one.
-LONG_FILES = {
-    "http/h1_server_test.cc",  # one scripted connection per test; to be cut in two
-    "runtime/tcp_test.cc",  # likewise
-}
+LONG_FILES = set()
 
 MIN_SEEDS = 5  # In the corpus of a fuzz target.

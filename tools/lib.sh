@@ -31,10 +31,26 @@ print_help() {
   awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
 }
 
+# Removes the bazel-... links that a build with another output base left at the root: Bazel would take what
+# they lead to for packages of this workspace.
+drop_foreign_links() {
+  local link base
+  # shellcheck disable=SC2086  # a list of options
+  base=$(cd "$ROOT" && "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} info output_base 2>/dev/null) || return 0
+  for link in "$ROOT"/bazel-*; do
+    [ -L "$link" ] || continue
+    case $(readlink "$link") in
+      "$base"/*) ;;
+      *) rm -f "$link" ;;
+    esac
+  done
+}
+
 # bazel_build_command COMMAND ARGS...: a command that takes build options, run at the root.
 bazel_build_command() {
   local command=$1
   shift
+  drop_foreign_links
   # shellcheck disable=SC2086  # lists of options
   (cd "$ROOT" && "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} "$command" ${BAZEL_FLAGS:-} "$@")
 }
@@ -42,6 +58,7 @@ bazel_build_command() {
 # bazel_query ARGS...: `bazel query`, quiet unless it fails.
 bazel_query() {
   local errors status=0
+  drop_foreign_links
   errors=$(mktemp)
   # shellcheck disable=SC2086  # a list of options
   (cd "$ROOT" && "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} query --noshow_progress "$@") 2>"$errors" || status=$?

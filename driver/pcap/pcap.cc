@@ -45,7 +45,8 @@ class Replay {
     if (!next_) {
       if (reader_.end() != PcapReader::End::kEndOfFile) ++broken_;
       // A file without a frame has nothing to repeat.
-      if (!last || (rounds_ != 0 && --rounds_ == 0)) return;
+      if (!last || rounds_ == 1) return;
+      if (rounds_ != 0) --rounds_;
       reader_.Rewind();
       next_ = reader_.Next();
       return;
@@ -83,8 +84,8 @@ class PcapQueue final : public DeviceQueue {
     replay_->Start(now);
     size_t n = 0;
     // A file of nothing but damaged frames, repeated for ever, must not keep the caller.
-    size_t looks = 4 * out.size();
-    while (n < out.size() && looks-- > 0 && HasNext(now)) {
+    const size_t looks = 4 * out.size();
+    for (size_t look = 0; look < looks && n < out.size() && HasNext(now); ++look) {
       const PcapRecord& record = replay_->next();
       if (IsWhole(record)) {
         out[n] = PacketFromBytes(record.bytes, pool_);

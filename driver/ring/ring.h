@@ -31,7 +31,7 @@ namespace corelane::driver {
 
 struct RingOptions {
   std::string name = "pair";  // the MAC addresses derive from it
-  uint32_t depth = 1024;      // frames that each lane holds
+  uint32_t depth = 256;       // frames that each lane holds: what waits stays in the cache
   uint16_t mtu = 1500;
   uint16_t queues = 1;
   uint32_t pool_packets = 8192;   // of each queue of each end

@@ -96,6 +96,8 @@ bool IsOwn(const CommonFlags& common, const IpAddress& address) {
 
 std::optional<Mistake> CheckKernel(const FlagParser& parser, const CommonFlags& common) {
   if (!common.on_kernel()) return std::nullopt;
+  if (common.device != "kernel:")
+    return Mistake{"--device", "value '" + common.device + "'", "kernel: alone, it has no options"};
   for (const char* flag : {"--address", "--gateway", "--neighbor", "--capture"}) {
     if (!parser.WasGiven(flag)) continue;
     return Mistake{flag, "cannot go with --device " + common.device,

@@ -168,6 +168,9 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Together, CommonFlagsErrorTest,
     testing::Values(
+        Case{{"--device=kernel:x"},
+             "--device: value 'kernel:x': expected kernel: alone, it has "
+             "no options"},
         Case{{"--device=kernel:", "--address=10.0.0.1/24"},
              "--address: cannot go with --device kernel:: expected a device that carries frames, "
              "such as ring: or tap:NAME"},

@@ -1,16 +1,19 @@
 """What the interop tests share: a network namespace, the server under test, and real programs as its peers.
 
 A test file ends with `lab.main()`, which takes the server's path as the first argument. With
-namespace=True the file runs again inside a user, network and mount namespace of its own.
+namespace=True the file runs again inside a user, network and mount namespace of its own; where that
+cannot be, what needs a TAP interface is skipped with the reason.
 """
 
 import functools
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +28,8 @@ SERVER_ADDRESSES = {"v4": "10.77.0.2", "v6": "fd77::2"}
 CHUNK = 1 << 20
 
 _INSIDE = "CORELANE_INTEROP_INSIDE"
-_server = None  # The path of //examples:http_server.
+_server = None  # The path of the program under test.
+_no_tap = "the test was started without a namespace"  # Empty: there can be a TAP interface.
 
 
 def scratch(name):
@@ -52,6 +56,14 @@ def require(test, program):
         test.skipTest("%s is not installed" % program)
 
 
+def require_address(host):
+    """Skips what needs an address that this machine does not have, such as ::1 without IPv6."""
+    try:
+        socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise unittest.SkipTest("%s is no address of this machine: %s" % (host, error)) from None
+
+
 def run(*command, timeout=60, **options):
     """Runs a program and returns the result with its output as text."""
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False,
@@ -67,16 +79,20 @@ def check_run(*command, **options):
 
 
 class Server:
-    """A running http_server. Use it as a context: the end of the context stops it and looks at how it ended."""
+    """A running server, the one that main() was given. It prints its address as the last word of its first line.
+
+    Use it as a context: the end of the context stops it and looks at how it ended.
+    """
 
     def __init__(self, *flags):
         self.errors_path = scratch("server.err")
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen([_server, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
-        self.url = self._first_line(60)
-        if not self.url.startswith("http://"):
+        line = self._first_line(60)
+        if ":" not in line:
             self.kill()
-            raise AssertionError("the server printed '%s' and '%s', not its address" % (self.url, self.errors()))
+            raise AssertionError("the server printed '%s' and '%s', not its address" % (line, self.errors()))
+        self.url = line.split()[-1]
 
     def _first_line(self, seconds):
         text = b""
@@ -130,6 +146,8 @@ class TapServer(Server):
     """A server on a TAP interface, with the kernel's end configured."""
 
     def __init__(self, *flags):
+        if _no_tap:
+            raise unittest.SkipTest(_no_tap)
         super().__init__("--device", "tap:" + INTERFACE, *flags)
         try:
             for address in KERNEL_ADDRESSES:
@@ -265,6 +283,24 @@ def wrk(url, connections, seconds):
     return answered, wrong
 
 
+# --- Captures with tshark ---
+
+# A full window is flow control at work, which tshark calls a warning too.
+UNEXPECTED = ("_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || "
+              "(_ws.expert.severity >= 6291456 && !tcp.analysis.window_full && !tcp.analysis.zero_window)")
+
+
+def tshark(path, display_filter, *fields):
+    """A row for each frame of the capture that the filter lets pass: its fields, or one line of summary."""
+    checks = [item for protocol in ("ip", "tcp", "udp") for item in ("-o", protocol + ".check_checksum:TRUE")]
+    shown = ["-T", "fields"] + [item for field in fields for item in ("-e", field)] if fields else []
+    text = check_run("tshark", "-n", "-r", path, *checks, "-Y", display_filter, *shown, timeout=120)
+    return [line.split("\t") for line in text.splitlines()]
+
+
+# --- Test cases ---
+
+
 class TestCase(unittest.TestCase):
     """With checks for transfers."""
 
@@ -294,16 +330,16 @@ class _Result(unittest.TextTestResult):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.cases = []
-        self._started = 0.0
+        self._started = time.monotonic()
 
     def startTest(self, test):
         self._started = time.monotonic()
         super().startTest(test)
 
     def _note(self, test, kind="", text=""):
-        name = test.id().split(".")
-        seconds = time.monotonic() - self._started
-        self.cases.append((name[-2], name[-1], seconds, kind, text))
+        of_class = re.fullmatch(r"(\w+) \(.*?(\w+)\)", test.id())  # "setUpClass (__main__.V4)"
+        suite, name = (of_class[2], of_class[1]) if of_class else test.id().split(".")[-2:]
+        self.cases.append((suite, name, time.monotonic() - self._started, kind, text))
 
     def addSuccess(self, test):
         super().addSuccess(test)
@@ -339,57 +375,70 @@ class _Result(unittest.TextTestResult):
             out.write("</testsuite>\n</testsuites>\n")
 
 
+_UNSHARE = ("unshare", "--user", "--map-root-user", "--net", "--mount")
+
+
 def namespace_problem():
     """Why no namespace with a TAP interface can be had; empty if one can."""
     for program in ("unshare", "ip", "ping"):
         if shutil.which(program) is None:
             return "%s is not installed" % program
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        return "/dev/net/tun is not there or not writable"
-    made = run("unshare", "--user", "--map-root-user", "--net", "--mount", "ip", "link", "set", "lo", "up")
+    made = run(*_UNSHARE, "ip", "link", "set", "dev", "lo", "up")
     if made.returncode != 0:
-        return "no user and network namespace: %s" % made.stderr.strip()
+        return "no user and network namespace can be made: %s" % made.stderr.strip()
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "/dev/net/tun is not there, or not to be used by uid %d" % os.getuid()
+    made = run(*_UNSHARE, "ip", "tuntap", "add", "dev", INTERFACE, "mode", "tap")
+    if made.returncode != 0:
+        return "no TAP interface can be made: %s" % made.stderr.strip()
     return ""
 
 
 def enter_namespace():
     """Starts this program again in a namespace of its own, or returns why that is impossible."""
     if os.environ.get(_INSIDE):
-        check_run("ip", "link", "set", "lo", "up")
+        check_run("ip", "link", "set", "dev", "lo", "up")
         return ""
     problem = namespace_problem()
-    if problem:
-        return problem
-    os.environ[_INSIDE] = "1"
-    command = ["unshare", "--user", "--map-root-user", "--net", "--mount", sys.executable, *sys.argv]
-    os.execvp(command[0], command)
-    return "unreachable"
+    if not problem:
+        os.environ[_INSIDE] = "1"
+        os.execvp(_UNSHARE[0], [*_UNSHARE, sys.executable, *sys.argv])
+    return problem
 
 
 def set_server(path):
+    """Chooses the program that Server starts."""
     global _server
     _server = os.path.abspath(path)
-    os.environ.setdefault("HOME", _scratch_folder())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # Contexts close on the way out.
 
 
 def server_path():
     return _server
 
 
+def begin(namespace):
+    """What main() begins with."""
+    global _no_tap
+    if namespace:
+        _no_tap = enter_namespace()
+    os.environ.setdefault("HOME", _scratch_folder())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # Contexts close on the way out.
+
+
+def clean_up():
+    shutil.rmtree(_scratch_folder(), ignore_errors=True)
+
+
 def main(namespace):
-    problem = enter_namespace() if namespace else ""
-    if problem:
-        print("SKIPPED: " + problem)
-        sys.exit(0)
+    begin(namespace)
     set_server(sys.argv[1])
     runner = unittest.TextTestRunner(verbosity=2, resultclass=_Result)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     try:
         result = runner.run(suite)
     finally:
-        shutil.rmtree(_scratch_folder(), ignore_errors=True)
-    if result.testsRun == 0:
+        clean_up()
+    if result.testsRun == 0 and not result.skipped:
         sys.exit("no test ran")
     if os.environ.get("XML_OUTPUT_FILE"):
         result.write_xml(os.environ["XML_OUTPUT_FILE"])

@@ -6,8 +6,8 @@
 //   /bytes/{n}    n bytes of a pattern      /echo         the request's body, streamed back
 //   /upload       counts and sums the request's body (POST or PUT)
 
-#ifndef CORELANE_HTTP_DEMO_APP_H_
-#define CORELANE_HTTP_DEMO_APP_H_
+#ifndef CORELANE_EXAMPLES_DEMO_APP_H_
+#define CORELANE_EXAMPLES_DEMO_APP_H_
 
 #include <cstdint>
 #include <string>
@@ -16,7 +16,7 @@
 
 #include "http/router.h"
 
-namespace corelane::http {
+namespace corelane::examples {
 
 struct InterfaceSnapshot {
   std::string name;
@@ -75,10 +75,10 @@ class StatsSource {
 char PatternByte(uint64_t i);
 
 // `stats` must outlive the router.
-void AddDemoRoutes(Router& router, StatsSource& stats);
+void AddDemoRoutes(http::Router& router, StatsSource& stats);
 
 std::string StatsToJson(const StatsSnapshot& snapshot);
 
-}  // namespace corelane::http
+}  // namespace corelane::examples
 
-#endif  // CORELANE_HTTP_DEMO_APP_H_
+#endif  // CORELANE_EXAMPLES_DEMO_APP_H_

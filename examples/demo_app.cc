@@ -1,4 +1,4 @@
-#include "http/demo_app.h"
+#include "examples/demo_app.h"
 
 #include <zlib.h>
 
@@ -9,11 +9,17 @@
 #include <memory>
 #include <string_view>
 
-#include "http/demo_page.h"
+#include "examples/demo_page.h"
 #include "http/message.h"
 
-namespace corelane::http {
+namespace corelane::examples {
 namespace {
+
+using http::BodyChunk;
+using http::BodySource;
+using http::Request;
+using http::Response;
+using http::Task;
 
 constexpr std::string_view kOctets = "application/octet-stream";
 constexpr uint64_t kMaxBytes = uint64_t{1} << 40;
@@ -158,7 +164,7 @@ Task<Response> Upload(const Request& request) {
 
 char PatternByte(uint64_t i) { return Pattern()[static_cast<size_t>(i % kPatternPeriod)]; }
 
-void AddDemoRoutes(Router& router, StatsSource& stats) {
+void AddDemoRoutes(http::Router& router, StatsSource& stats) {
   router.Get("/", [](const Request&) {
     Response response = Response::Static("text/html; charset=utf-8", DemoPage());
     response.Add("Cache-Control", "no-cache");
@@ -188,4 +194,4 @@ void AddDemoRoutes(Router& router, StatsSource& stats) {
   });
 }
 
-}  // namespace corelane::http
+}  // namespace corelane::examples

@@ -4,9 +4,9 @@
 #include <boost/json.hpp>
 #include <boost/json/src.hpp>
 
-#include "http/demo_app.h"
+#include "examples/demo_app.h"
 
-namespace corelane::http {
+namespace corelane::examples {
 namespace {
 
 namespace json = boost::json;
@@ -66,4 +66,4 @@ std::string StatsToJson(const StatsSnapshot& snapshot) {
   return json::serialize(all);
 }
 
-}  // namespace corelane::http
+}  // namespace corelane::examples

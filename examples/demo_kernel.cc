@@ -8,28 +8,29 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "http/demo_app.h"
+#include "examples/demo_app.h"
 #include "http/serve.h"
 
 namespace {
 
 namespace asio = boost::asio;
 namespace http = corelane::http;
+namespace examples = corelane::examples;
 using Tcp = asio::ip::tcp;
 using Executor = asio::io_context::executor_type;
 using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 
 // Numbers that move, so that the page has something to draw.
-class MadeUpStats final : public http::StatsSource {
+class MadeUpStats final : public examples::StatsSource {
  public:
-  http::StatsSnapshot Snapshot() override {
+  examples::StatsSnapshot Snapshot() override {
     const auto age = std::chrono::steady_clock::now() - start_;
     const double seconds = std::chrono::duration<double>(age).count();
     const auto wave = [&](double rate, double period) {
       return static_cast<uint64_t>(rate *
                                    (seconds + period / 7 * std::sin(seconds / period * 6.28)));
     };
-    http::StatsSnapshot stats;
+    examples::StatsSnapshot stats;
     stats.device_uri = "ring:";
     stats.device_name = "in-process ring";
     stats.uptime_ms = static_cast<uint64_t>(seconds * 1000);
@@ -59,7 +60,7 @@ int main(int argc, char** argv) {
   asio::io_context context(1);
   MadeUpStats stats;
   http::Router router;
-  http::AddDemoRoutes(router, stats);
+  examples::AddDemoRoutes(router, stats);
   http::Server<Acceptor> server(
       Acceptor(context, Tcp::endpoint(asio::ip::make_address("127.0.0.1"), port)), router,
       http::ServerOptions());
