@@ -275,6 +275,7 @@ void Connection::OnSoftError(Error error, Instant) {
 }
 
 void Connection::ShrinkMss(uint16_t header_mss, Instant now) {
+  if (state_ == State::kClosed) return;
   header_mss_ = header_mss;
   mss_ = static_cast<uint16_t>(header_mss - (ts_ok_ ? 12 : 0));
   // RFC 1191 §6.5: what was too long is gone; this is no sign of congestion.

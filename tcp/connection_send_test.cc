@@ -440,5 +440,17 @@ TEST(SendTest, ASmallerPathSendsAgainInSmallerSegments) {
   EXPECT_EQ(t.c().mss(), 500);
 }
 
+TEST(PathMtuTest, AReportAfterTheEndStartsNothing) {
+  ScriptedConnection t;
+  t.Establish();
+  t.Write(4000);
+  t.Inject(kRst | kAck, 1, 1);
+  ASSERT_TRUE(t.c().is_closed());
+  t.c().OnPathMss(500, t.now());
+  t.c().CheckInvariants();
+  EXPECT_EQ(t.c().NextDeadline(), kNever);
+  EXPECT_THAT(t.Sent(), testing::SizeIs(4));
+}
+
 }  // namespace
 }  // namespace corelane::tcp
