@@ -240,7 +240,7 @@ TEST_P(NeighborTest, AFloodOfQuestionsIsBounded) {
 }
 
 // Packets to many silent neighbors, as a scan through us would cause: entries and packets are
-// bounded (RFC 6583 §6.1).
+// bounded (RFC 6583).
 TEST_P(NeighborTest, AFloodOfUnresolvedNeighborsIsBounded) {
   udp::UdpSocket* const socket = wire_.stack().udp().Open({});
   for (uint32_t i = 0; i < 1000; ++i) {
