@@ -276,7 +276,7 @@ void Connection::OnPathMss(uint16_t header_mss, Instant now) {
   if (header_mss >= header_mss_) return;
   header_mss_ = header_mss;
   mss_ = static_cast<uint16_t>(header_mss - (ts_ok_ ? 12 : 0));
-  // RFC 1191 §6.5: what was too long is gone; this is no sign of congestion.
+  // RFC 1191 §6.4: what was too long is gone; this is no sign of congestion.
   if (flight_size() > 0 && established_) RestartFlight(now);
 }
 
