@@ -75,6 +75,9 @@ bool MakeEchoReply(PacketBuf& packet, const IpIngress& ip, const IpAddress& sour
     if (!v4) sum += PseudoHeaderSum(source, ip.src, protocol::kIcmpv6, ip.payload_length);
   }
   sum.StoreComplement(message + 2);
+  // RFC 1624 §3: a difference cannot tell the two zeros apart. All ones is good in either case; a
+  // reply that is zero throughout (no identifier, no data) must not have 0.
+  if (LoadBe16(message + 2) == 0) StoreBe16(message + 2, 0xffff);
   packet->flags = 0;
   packet->ecn = 0;
   packet->l3_checksum = ChecksumState::kNone;

@@ -118,6 +118,29 @@ TEST_P(IcmpEchoTest, OnlyEchoRequestsAreAnswered) {
   }
 }
 
+TEST_P(IcmpEchoTest, AReplyOfZerosHasAChecksum) {
+  for (const size_t data : {0, 8}) {
+    std::vector<uint8_t> message(8 + data);
+    if (v6()) {
+      Icmpv6Header::Echo(icmpv6_type::kEchoRequest, 0, 0)
+          .Emit(message.data(), PseudoHeaderSum(kHostB6, kHostA6, protocol::kIcmpv6,
+                                                static_cast<uint32_t>(message.size())));
+    } else {
+      Icmpv4Header::Echo(icmpv4_type::kEchoRequest, 0, 0).Emit(message.data(), Sum16());
+    }
+    PacketBuf packet = MakePacket(
+        pool_, v6() ? Ipv6Bytes({.src = kHostB6, .dst = kHostA6, .next_header = 58}, message)
+                    : Ipv4Bytes({.src = kHostB4, .dst = kHostA4, .protocol = 1}, message));
+    IpIngress ip;
+    Parse(packet, ip);
+    ASSERT_TRUE(HasValidIcmpChecksum(packet, ip));
+    ASSERT_TRUE(MakeEchoReply(packet, ip, us(), pool_));
+    IpIngress reply;
+    ASSERT_EQ(Parse(packet, reply), DropReason::kNone);
+    EXPECT_TRUE(HasValidIcmpChecksum(packet, reply)) << data;
+  }
+}
+
 TEST_P(IcmpEchoTest, DropsPadding) {
   PacketBuf packet = Request(4);
   packet.Append(10);

@@ -394,7 +394,7 @@ void TcpLayer::OnIcmpError(const ip::IcmpErrorReport& report, Instant now) {
     return;
   }
   if (report.kind == ip::IcmpErrorKind::kPacketTooBig) {
-    // RFC 1191 §6.5, RFC 8201 §5.4: what was refused goes out again now, not after a time-out.
+    // RFC 1191 §6.4, RFC 8201 §5.4: what was refused goes out again now, not after a time-out.
     Path& path = *socket->path_;
     if (network_.UpdatePathMtu(report.dst, report.mtu, report.quoted_length, now) &&
         network_.Refresh(path, now)) {

@@ -278,7 +278,7 @@ void Connection::ShrinkMss(uint16_t header_mss, Instant now) {
   if (state_ == State::kClosed) return;
   header_mss_ = header_mss;
   mss_ = static_cast<uint16_t>(header_mss - (ts_ok_ ? 12 : 0));
-  // RFC 1191 §6.5: what was too long is gone; this is no sign of congestion.
+  // RFC 1191 §6.4: what was too long is gone; this is no sign of congestion.
   if (flight_size() > 0 && established_) RestartFlight(now);
 }
 

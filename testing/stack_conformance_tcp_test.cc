@@ -464,7 +464,7 @@ TEST_P(TcpErrorTest, ErrorsAboutOtherFlowsAreIgnored) {
   EXPECT_EQ(c.socket->connection().mss(), 1460 - (v6() ? 20 : 0));
 }
 
-TEST_P(TcpErrorTest, PacketTooBigShrinksSegmentsAtOnce) {  // RFC 1191 §6.5, RFC 8201 §4
+TEST_P(TcpErrorTest, PacketTooBigShrinksSegmentsAtOnce) {  // RFC 1191 §6.4, RFC 8201 §4
   const Wire::Connection c = Open();
   const std::vector<Bytes> sent = Fill(c);
   ASSERT_GE(sent.size(), 2u);
