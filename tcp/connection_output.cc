@@ -176,7 +176,8 @@ PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t 
   packet->l4_checksum = ChecksumState::kPartial;
   packet->payload_offset = static_cast<uint16_t>(header_length);
   if (payload > 0) {
-    if (!send_queue_.Attach({range.begin, data_end}, cache, packet)) return PacketBuf();
+    const bool one_frame = payload <= mss_;
+    if (!send_queue_.Attach({range.begin, data_end}, cache, packet, one_frame)) return PacketBuf();
     if (payload > mss_) {
       packet->segment_size = mss_;
       packet->segment_count = static_cast<uint16_t>((payload + mss_ - 1) / mss_);

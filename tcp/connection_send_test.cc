@@ -440,6 +440,19 @@ TEST(SendTest, ASmallerPathSendsAgainInSmallerSegments) {
   EXPECT_EQ(t.c().mss(), 500);
 }
 
+// What is cut into frames later has its payload behind the header's segment, however short.
+TEST(SendTest, ShortSegmentsOfSeveralFramesAreNotCopied) {
+  ScriptedConnection t;
+  t.Establish([](Segment& s) { s.mss = 100; });
+  t.set_stalled(true);
+  EXPECT_EQ(t.Write(200), 200u);
+  const PacketBuf packet = t.c().PollTransmit(t.memory().cache, 65000, t.now());
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(packet->segment_size, 100);
+  EXPECT_EQ(packet.size(), 20u);
+  EXPECT_EQ(packet.packet_size(), 220u);
+}
+
 TEST(PathMtuTest, AReportAfterTheEndStartsNothing) {
   ScriptedConnection t;
   t.Establish();

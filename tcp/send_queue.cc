@@ -114,9 +114,9 @@ void SendQueue::CopyTo(SeqRange range, uint8_t* to) {
   }
 }
 
-bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet) {
+bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy) {
   const uint32_t length = range.length();
-  if (length <= kCopyLimit && packet.tailroom() >= length) {
+  if (may_copy && length <= kCopyLimit && packet.tailroom() >= length) {
     CopyTo(range, packet.Append(length));
     return true;
   }

@@ -54,9 +54,10 @@ class SendQueue {
   void Clear(Resources& r);
 
   // Appends the bytes of `range` (not empty, all in the queue) to `packet`, which has one segment:
-  // a few by copying, more by references. False: no packet was to be had; the packet then holds a
-  // prefix.
-  bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet);
+  // a few by copying, more by references. may_copy: false where the payload will be cut into
+  // frames, which needs it in segments of its own. False: no packet was to be had; the packet then
+  // holds a prefix.
+  bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy = true);
 
   SeqNum base() const { return base_; }
   SeqNum end() const { return end_; }
