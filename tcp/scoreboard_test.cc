@@ -101,7 +101,8 @@ TEST(ScoreboardTest, RandomOperationsAgreeWithAByteModel) {
       ASSERT_NO_FATAL_FAILURE(ExpectEqual(board, model, base, una, una + 250));
       const auto from = una + static_cast<uint32_t>(random.Below(250));
       const auto limit = una + static_cast<uint32_t>(random.Below(250));
-      if (from <= limit) ASSERT_NO_FATAL_FAILURE(ExpectHoles(board, model, base, from, limit));
+      if (from > limit) continue;
+      ASSERT_NO_FATAL_FAILURE(ExpectHoles(board, model, base, from, limit));
     }
   }
 }
