@@ -154,6 +154,7 @@ bool Network::PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool do
   packet->l3_checksum = ChecksumState::kGood;
   packet->l4_protocol = protocol;
   packet->l4_offset = static_cast<uint16_t>(header);
+  packet->payload_offset = static_cast<uint16_t>(packet->payload_offset + header);
   return true;
 }
 
@@ -298,6 +299,7 @@ void Network::SendFrame(Interface& interface, const MacAddress& to, uint16_t eth
   StoreBe16(p + 12, ether_type);
   packet->l3_offset = kHeader;
   packet->l4_offset = static_cast<uint16_t>(packet->l4_offset + kHeader);
+  packet->payload_offset = static_cast<uint16_t>(packet->payload_offset + kHeader);
   if (packet->next_segment != nullptr &&
       packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
     packet = Linearize(std::move(packet), interface.cache());
