@@ -188,6 +188,7 @@ void Network::SendTcpFrame(Path& path, PacketBuf packet, Instant now) {
   packet->l4_protocol = ip::protocol::kTcp;
   packet->l3_offset = Path::kIpOffset;
   packet->l4_offset = static_cast<uint16_t>(headers);
+  packet->payload_offset = static_cast<uint16_t>(packet->payload_offset + headers);
   Enqueue(*path.interface, std::move(packet));
 }
 
@@ -207,6 +208,7 @@ bool Network::PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool do
   packet->l3_checksum = ChecksumState::kGood;
   packet->l4_protocol = protocol;
   packet->l4_offset = static_cast<uint16_t>(header);
+  packet->payload_offset = static_cast<uint16_t>(packet->payload_offset + header);
   return true;
 }
 
@@ -338,6 +340,7 @@ void Network::SendFrame(Interface& interface, const MacAddress& to, uint16_t eth
   StoreBe16(p + 12, ether_type);
   packet->l3_offset = kHeader;
   packet->l4_offset = static_cast<uint16_t>(packet->l4_offset + kHeader);
+  packet->payload_offset = static_cast<uint16_t>(packet->payload_offset + kHeader);
   Enqueue(interface, std::move(packet));
 }
 

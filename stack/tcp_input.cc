@@ -368,6 +368,7 @@ void TcpLayer::SendBare(const tcp::FourTuple& tuple, const tcp::OutgoingHeader& 
     PacketBuf packet = path->interface->cache().Take();
     if (packet) {
       tcp::EmitHeader(header, options, packet.Append(tcp::kMinHeaderLength + options.length()));
+      packet->payload_offset = static_cast<uint16_t>(packet.size());
       packet->l4_checksum = ChecksumState::kPartial;
       counters_.segments_out.Increment(1);
       network_.SendTcp(*path, std::move(packet), now);

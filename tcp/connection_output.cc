@@ -235,6 +235,7 @@ PacketBuf Connection::TransmitSyn(PacketCache& cache, Instant now) {
               static_cast<uint16_t>(window)},
              options, packet.Append(kMinHeaderLength + options.length()));
   packet->l4_checksum = ChecksumState::kPartial;
+  packet->payload_offset = static_cast<uint16_t>(packet.size());
   rcv_adv_ = answer ? rcv_nxt_ + window : rcv_adv_;
   syn_due_ = false;
   last_retransmit_ = now;
@@ -264,6 +265,7 @@ PacketBuf Connection::TransmitReset(PacketCache& cache, Instant now) {
               static_cast<uint8_t>(bare ? kRst : kRst | kAck), 0},
              options, packet.Append(kMinHeaderLength + options.length()));
   packet->l4_checksum = ChecksumState::kPartial;
+  packet->payload_offset = static_cast<uint16_t>(packet.size());
   rst_due_ = false;
   r_->counters->resets_out.Increment(1);
   r_->counters->segments_out.Increment(1);

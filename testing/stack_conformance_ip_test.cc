@@ -294,6 +294,20 @@ TEST_P(IpTest, ImpossibleFragmentsAreCountedDrops) {
 
 // --- headers ---
 
+TEST_P(IpTest, OnlyUntaggedFramesAreOurs) {
+  wire_.Inject(EthernetFrame(Wire::peer_mac(), wire_.mac(), 0x88cc, Pattern(60)));
+  EXPECT_EQ(drops(DropReason::kUnknownEtherType), 1u);
+  for (const uint8_t vlan : {0, 5}) {
+    Bytes tagged = Ping(8);
+    const Bytes tag = {0x81, 0, 0xe0, vlan};  // of the highest priority
+    tagged.insert(tagged.begin() + 12, tag.begin(), tag.end());
+    wire_.Inject(tagged);
+    // IEEE 802.1Q §6.9: VLAN 0 is a priority and no network.
+    EXPECT_EQ(wire_.Next().empty(), vlan != 0);
+  }
+  EXPECT_EQ(drops(DropReason::kUnknownVlan), 1u);
+}
+
 TEST_P(IpTest, BadHeadersAreCountedDrops) {
   const Bytes ping = Ping();
   wire_.Inject(Changed(ping, 0, {static_cast<uint8_t>(v6() ? 0x50 : 0x55)}));
@@ -344,8 +358,8 @@ TEST_P(IpTest, SourceRoutesAreDropped) {
     // RFC 5095 §3: type 0 with segments left; reported (RFC 8200 §4.4), never followed.
     fields.first_extension = ip::protocol::kRouting;
     fields.extensions = {ip::protocol::kIcmpv6, 2, 0, 1, 0, 0, 0, 0};
-    const auto hop = Ipv6Address(0xfd00'0000'0000'0000, 3).bytes();
-    fields.extensions.insert(fields.extensions.end(), hop.begin(), hop.end());
+    const Ipv6Address hop(0xfd00'0000'0000'0000, 3);
+    fields.extensions.insert(fields.extensions.end(), hop.bytes().begin(), hop.bytes().end());
     wire_.Inject(Ping(8, fields));
     EXPECT_EQ(drops(DropReason::kIpv6RoutingHeader), 1u);
     EXPECT_THAT(wire_.Next(), IsIcmp(4, 0, IcmpRest(42u)));
