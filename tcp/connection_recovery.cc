@@ -106,8 +106,8 @@ uint32_t Connection::UpdateScoreboard(const Segment& s) {
 void Connection::OnSack() {
   if (recovery_ == Recovery::kOpen) {
     // RFC 8985 §6.2: the probe left long after everything that is missing.
-    const bool probe_arrived =
-        tail_probed_ && scoreboard_ != nullptr && scoreboard_->highest() >= tail_end_;
+    const bool probe_arrived = tail_probed_ && scoreboard_ != nullptr && !scoreboard_->empty() &&
+                               scoreboard_->highest() >= tail_end_;
     if (probe_arrived || LossIsSacked()) EnterFastRecovery();
   } else if (RetransmissionIsLost()) {
     EnterFastRecovery();  // RFC 5681 §4.3: a second indication of congestion
@@ -117,7 +117,9 @@ void Connection::OnSack() {
 // More was SACKed of what left after the first hole's retransmission than reordering explains
 // (RFC 6675's measure of a loss, taken for what RFC 8985 §6.2 finds by time).
 bool Connection::RetransmissionIsLost() const {
-  if (recovery_ != Recovery::kFast || scoreboard_ == nullptr || high_rxt_ <= snd_una_) return false;
+  if (recovery_ != Recovery::kFast || scoreboard_ == nullptr || scoreboard_->empty() ||
+      high_rxt_ <= snd_una_)
+    return false;
   const SeqNum highest = scoreboard_->highest();
   if (highest <= rxt_mark_) return false;
   const uint32_t sacked =
