@@ -19,9 +19,9 @@ class IcmpEchoTest : public testing::TestWithParam<bool> {
     message.insert(message.end(), pattern.begin(), pattern.end());
     const Sum16 sum = SumBytes(pattern);
     if (!v6()) {
-      Icmpv4Header::Echo(type, 0xabcd, 3).Emit(message.data(), sum);
+      IcmpHeader::Echo(type, 0xabcd, 3).Emit(message.data(), sum);
     } else {
-      Icmpv6Header::Echo(type, 0xabcd, 3)
+      IcmpHeader::Echo(type, 0xabcd, 3)
           .Emit(message.data(), sum + PseudoHeaderSum(kHostB6, destination6_, protocol::kIcmpv6,
                                                       static_cast<uint32_t>(message.size())));
     }
@@ -77,11 +77,11 @@ TEST_P(IcmpEchoTest, RepliesToAMessageOfZeros) {
     const Sum16 zeros = SumBytes(std::vector<uint8_t>(data));
     if (v6()) {
       const auto length = static_cast<uint32_t>(message.size());
-      Icmpv6Header::Echo(icmpv6_type::kEchoRequest, 0, 0)
+      IcmpHeader::Echo(icmpv6_type::kEchoRequest, 0, 0)
           .Emit(message.data(),
                 zeros + PseudoHeaderSum(kHostB6, kHostA6, protocol::kIcmpv6, length));
     } else {
-      Icmpv4Header::Echo(icmpv4_type::kEchoRequest, 0, 0).Emit(message.data(), zeros);
+      IcmpHeader::Echo(icmpv4_type::kEchoRequest, 0, 0).Emit(message.data(), zeros);
     }
     PacketBuf packet = MakePacket(
         pool_, v6() ? Ipv6Bytes({.src = kHostB6, .dst = kHostA6, .next_header = 58}, message)
@@ -122,11 +122,11 @@ TEST_P(IcmpEchoTest, AReplyOfZerosHasAChecksum) {
   for (const size_t data : {0, 8}) {
     std::vector<uint8_t> message(8 + data);
     if (v6()) {
-      Icmpv6Header::Echo(icmpv6_type::kEchoRequest, 0, 0)
+      IcmpHeader::Echo(icmpv6_type::kEchoRequest, 0, 0)
           .Emit(message.data(), PseudoHeaderSum(kHostB6, kHostA6, protocol::kIcmpv6,
                                                 static_cast<uint32_t>(message.size())));
     } else {
-      Icmpv4Header::Echo(icmpv4_type::kEchoRequest, 0, 0).Emit(message.data(), Sum16());
+      IcmpHeader::Echo(icmpv4_type::kEchoRequest, 0, 0).Emit(message.data(), Sum16());
     }
     PacketBuf packet = MakePacket(
         pool_, v6() ? Ipv6Bytes({.src = kHostB6, .dst = kHostA6, .next_header = 58}, message)

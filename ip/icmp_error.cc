@@ -222,7 +222,7 @@ PacketBuf BuildIcmpError(PacketPool& pool, const IcmpErrorRequest& error, const 
                          const PacketBuf& packet, const IpAddress& source) {
   const bool v4 = ip.is_v4();
   const size_t ip_header = v4 ? Ipv4Header::length() : Ipv6Header::length();
-  const size_t headers = ip_header + Icmpv4Header::length();
+  const size_t headers = ip_header + IcmpHeader::length();
   const size_t limit = v4 ? kIpv4MinimumReassembly : kIpv6MinimumMtu;
   PacketBuf reply = pool.Allocate();
   if (!reply || reply.tailroom() < headers) return PacketBuf();
@@ -232,20 +232,20 @@ PacketBuf BuildIcmpError(PacketPool& pool, const IcmpErrorRequest& error, const 
   uint8_t* p = reply.Append(headers + quote);
   packet.CopyOut(0, {p + headers, quote});
   const Sum16 quoted_sum = SumBytes({p + headers, quote});
-  const auto message_length = static_cast<uint16_t>(Icmpv4Header::length() + quote);
+  const auto message_length = static_cast<uint16_t>(IcmpHeader::length() + quote);
   if (v4) {
     Ipv4Header header{.src = source.v4(), .dst = ip.src.v4(), .protocol = protocol::kIcmp};
     header.total_length = static_cast<uint16_t>(ip_header + message_length);
     header.dont_fragment = true;  // Smaller than what any path carries whole, nearly.
     header.Emit(p);
     const Wire wire = ToIcmpv4(error);
-    Icmpv4Header{wire.type, wire.code, wire.rest}.Emit(p + ip_header, quoted_sum);
+    IcmpHeader{wire.type, wire.code, wire.rest}.Emit(p + ip_header, quoted_sum);
   } else {
     Ipv6Header header{.src = source.v6(), .dst = ip.src.v6(), .next_header = protocol::kIcmpv6};
     header.payload_length = message_length;
     header.Emit(p);
     const Wire wire = ToIcmpv6(error);
-    Icmpv6Header{wire.type, wire.code, wire.rest}.Emit(
+    IcmpHeader{wire.type, wire.code, wire.rest}.Emit(
         p + ip_header,
         quoted_sum + PseudoHeaderSum(source, ip.src, protocol::kIcmpv6, message_length));
   }

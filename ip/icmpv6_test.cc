@@ -14,12 +14,12 @@ TEST(Icmpv6Test, EchoRoundTripWithChecksum) {
   std::vector<uint8_t> bytes = {0, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c'};
   const auto length = static_cast<uint32_t>(bytes.size());
   const Sum16 pseudo = PseudoHeaderSum(src, dst, protocol::kIcmpv6, length);
-  const auto header = Icmpv6Header::Echo(icmpv6_type::kEchoRequest, 0x1234, 7);
+  const auto header = IcmpHeader::Echo(icmpv6_type::kEchoRequest, 0x1234, 7);
   header.Emit(bytes.data(), pseudo + SumBytes(std::span(bytes).subspan(8)));
   EXPECT_TRUE((pseudo + SumBytes(bytes)).IsValid());
   const auto view = Icmpv6View::Parse(bytes);
   ASSERT_TRUE(view);
-  EXPECT_EQ(Icmpv6Header::FromView(*view), header);
+  EXPECT_EQ(IcmpHeader::FromView(*view), header);
   EXPECT_EQ(view->identifier(), 0x1234);
   EXPECT_EQ(view->sequence(), 7);
   EXPECT_FALSE(view->is_error());
