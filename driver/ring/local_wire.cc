@@ -38,19 +38,7 @@ class Lane {
 
 // Queue i of both ends. Members are destroyed from the last to the first: the lanes give their
 // packets back before the pools go.
-struct QueuePair {
-  explicit QueuePair(const RingOptions& options)
-      : pool{PacketPool(options.pool_packets, DataRoomFor(options.mtu)),
-             PacketPool(options.pool_packets, DataRoomFor(options.mtu))},
-        towards{Lane(options.depth), Lane(options.depth)} {}
-  // The last end may go on another thread than the one that used it.
-  ~QueuePair() {
-    for (PacketPool& each : pool) each.ReleaseOwner();
-  }
-
-  PacketPool pool[2];
-  Lane towards[2];
-};
+using QueuePair = WirePair<Lane>;
 
 class LocalQueue final : public DeviceQueue {
  public:
@@ -132,28 +120,10 @@ class LocalQueue final : public DeviceQueue {
   QueueStats stats_;
 };
 
-class LocalWire final : public Wire, public std::enable_shared_from_this<LocalWire> {
- public:
-  explicit LocalWire(const RingOptions& options) : options_(options) {
-    for (size_t i = 0; i < options.queues; ++i) {
-      pairs_.push_back(std::make_unique<QueuePair>(options));
-    }
-  }
-
-  std::unique_ptr<DeviceQueue> MakeQueue(size_t end, size_t index) override {
-    return std::make_unique<LocalQueue>(shared_from_this(), *pairs_[index], end,
-                                        RingInfo(options_, end));
-  }
-
- private:
-  RingOptions options_;
-  std::vector<std::unique_ptr<QueuePair>> pairs_;
-};
-
 }  // namespace
 
 std::shared_ptr<Wire> MakeLocalWire(const RingOptions& options) {
-  return std::make_shared<LocalWire>(options);
+  return std::make_shared<PairedWire<LocalQueue, QueuePair>>(options);
 }
 
 }  // namespace corelane::driver::internal

@@ -43,19 +43,7 @@ struct Channel {
 
 // Queue i of both ends. Members are destroyed from the last to the first: the channels give their
 // packets back before the pools go.
-struct QueuePair {
-  explicit QueuePair(const RingOptions& options)
-      : pool{PacketPool(options.pool_packets, DataRoomFor(options.mtu)),
-             PacketPool(options.pool_packets, DataRoomFor(options.mtu))},
-        towards{Channel(options.depth), Channel(options.depth)} {}
-  // The threads that owned the pools are done; what is in flight is freed by this one.
-  ~QueuePair() {
-    for (PacketPool& each : pool) each.ReleaseOwner();
-  }
-
-  PacketPool pool[2];
-  Channel towards[2];
-};
+using QueuePair = WirePair<Channel>;
 
 class ThreadedQueue final : public DeviceQueue {
  public:
@@ -182,28 +170,10 @@ class ThreadedQueue final : public DeviceQueue {
   QueueStats stats_;
 };
 
-class ThreadedWire final : public Wire, public std::enable_shared_from_this<ThreadedWire> {
- public:
-  explicit ThreadedWire(const RingOptions& options) : options_(options) {
-    for (size_t i = 0; i < options.queues; ++i) {
-      pairs_.push_back(std::make_unique<QueuePair>(options));
-    }
-  }
-
-  std::unique_ptr<DeviceQueue> MakeQueue(size_t end, size_t index) override {
-    return std::make_unique<ThreadedQueue>(shared_from_this(), *pairs_[index], end,
-                                           RingInfo(options_, end));
-  }
-
- private:
-  RingOptions options_;
-  std::vector<std::unique_ptr<QueuePair>> pairs_;
-};
-
 }  // namespace
 
 std::shared_ptr<Wire> MakeThreadedWire(const RingOptions& options) {
-  return std::make_shared<ThreadedWire>(options);
+  return std::make_shared<PairedWire<ThreadedQueue, QueuePair>>(options);
 }
 
 }  // namespace corelane::driver::internal

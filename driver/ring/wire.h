@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
+#include "core/packet.h"
 #include "driver/device.h"
+#include "driver/registry.h"
 #include "driver/ring/ring.h"
 
 namespace corelane::driver::internal {
@@ -22,6 +25,40 @@ class Wire {
 };
 
 DeviceInfo RingInfo(const RingOptions& options, size_t end);
+
+// What one queue of both ends shares: a pool for each, and a Lane towards each.
+template <class Lane>
+struct WirePair {
+  explicit WirePair(const RingOptions& options)
+      : pool{PacketPool(options.pool_packets, DataRoomFor(options.mtu)),
+             PacketPool(options.pool_packets, DataRoomFor(options.mtu))},
+        towards{Lane(options.depth), Lane(options.depth)} {}
+  // The threads that owned the pools are done; what is in flight is freed by this one.
+  ~WirePair() {
+    for (PacketPool& each : pool) each.ReleaseOwner();
+  }
+
+  PacketPool pool[2];
+  Lane towards[2];
+};
+
+// A wire of Pairs with Queues as their ends.
+template <class Queue, class Pair>
+class PairedWire final : public Wire, public std::enable_shared_from_this<PairedWire<Queue, Pair>> {
+ public:
+  explicit PairedWire(const RingOptions& options) : options_(options) {
+    for (size_t i = 0; i < options.queues; ++i) pairs_.push_back(std::make_unique<Pair>(options));
+  }
+
+  std::unique_ptr<DeviceQueue> MakeQueue(size_t end, size_t index) override {
+    return std::make_unique<Queue>(this->shared_from_this(), *pairs_[index], end,
+                                   RingInfo(options_, end));
+  }
+
+ private:
+  RingOptions options_;
+  std::vector<std::unique_ptr<Pair>> pairs_;
+};
 
 // Both ends on one thread.
 std::shared_ptr<Wire> MakeLocalWire(const RingOptions& options);
