@@ -8,6 +8,7 @@
 #include <string>
 
 #include "examples/demo_app.h"
+#include "http/ask_demo.h"
 #include "http/client.h"
 #include "http/serve.h"
 #include "runtime/steady_timer.h"
@@ -23,11 +24,6 @@ using runtime::TcpListener;
 using runtime::TcpStream;
 using runtime::WorkerExecutor;
 using std::chrono::seconds;
-
-class NoStats final : public examples::StatsSource {
- public:
-  examples::StatsSnapshot Snapshot() override { return {}; }
-};
 
 class WorkerServerTest : public ::testing::Test {
  protected:
@@ -55,23 +51,7 @@ class WorkerServerTest : public ::testing::Test {
     asio::use_awaitable_t<WorkerExecutor> await;
     TcpStream stream(executor(), pair_.client);
     co_await stream.async_connect(pair_.ServerEndpoint(80), await);
-    ResponseReader reader;
-    const ClientRequest hello("GET", "/hello", "server");
-    for (int i = 0; i < 10; ++i) {
-      const ClientResponse response = co_await AsyncRequest(stream, reader, hello);
-      EXPECT_EQ(response.status, 200);
-      EXPECT_EQ(response.body.size(), 128u);
-    }
-    const ClientRequest large("GET", "/bytes/3000000", "server");
-    const ClientResponse bytes = co_await AsyncRequest(stream, reader, large);
-    EXPECT_EQ(bytes.body.size(), 3000000u);
-    for (size_t i = 0; i < bytes.body.size(); i += 997)
-      EXPECT_EQ(bytes.body[i], examples::PatternByte(i));
-    ClientRequest upload("PUT", "/upload", "server");
-    upload.body = bytes.body;
-    upload.chunked = true;
-    const ClientResponse stored = co_await AsyncRequest(stream, reader, upload);
-    EXPECT_EQ(stored.body.substr(0, 17), "{\"bytes\":3000000,");
+    co_await AskDemo(stream, "server", 3'000'000);
   }
 
   // Half a head, then silence: the server must answer and close in its own time.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "examples/demo_app.h"
+#include "http/ask_demo.h"
 #include "http/client.h"
 #include "http/serve.h"
 
@@ -20,11 +21,6 @@ using Tcp = asio::ip::tcp;
 using Executor = asio::io_context::executor_type;
 using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 using Socket = asio::basic_stream_socket<Tcp, Executor>;
-
-class NoStats final : public examples::StatsSource {
- public:
-  examples::StatsSnapshot Snapshot() override { return {}; }
-};
 
 class KernelServerTest : public ::testing::Test {
  protected:
@@ -57,27 +53,7 @@ asio::awaitable<void, Executor> AskAll(Tcp::endpoint endpoint, Executor executor
   asio::use_awaitable_t<Executor> await;
   Socket socket(executor);
   co_await socket.async_connect(endpoint, await);
-  ResponseReader reader;
-  const ClientRequest hello("GET", "/hello", "localhost");
-  for (int i = 0; i < 100; ++i) {
-    const ClientResponse response = co_await AsyncRequest(socket, reader, hello);
-    EXPECT_EQ(response.status, 200);
-    EXPECT_EQ(response.body.size(), 128u);
-  }
-  const ClientRequest large("GET", "/bytes/5000000", "localhost");
-  const ClientResponse bytes = co_await AsyncRequest(socket, reader, large);
-  EXPECT_EQ(bytes.body.size(), 5000000u);
-  for (size_t i = 0; i < bytes.body.size(); i += 9973)
-    EXPECT_EQ(bytes.body[i], examples::PatternByte(i));
-  ClientRequest upload("POST", "/upload", "localhost");
-  upload.body = bytes.body;
-  upload.chunked = true;
-  const ClientResponse stored = co_await AsyncRequest(socket, reader, upload);
-  EXPECT_EQ(stored.body.substr(0, 17), "{\"bytes\":5000000,");
-  const ClientRequest page("GET", "/", "localhost");
-  const ClientResponse html = co_await AsyncRequest(socket, reader, page);
-  EXPECT_EQ(html.Header("content-type"), "text/html; charset=utf-8");
-  EXPECT_NE(html.body.find("<title>corelane</title>"), std::string::npos);
+  co_await AskDemo(socket, "localhost", 5'000'000);
 }
 
 TEST_F(KernelServerTest, ServesAndStops) {
