@@ -68,7 +68,7 @@ namespace internal {
 
 // Spans of at most this many bytes are summed inline, longer ones with the widest vectors that the
 // processor has.
-inline constexpr size_t kInlineSum = 64;
+inline constexpr size_t kInlineSum = 128;
 
 Sum16 SumLong(const uint8_t* from, size_t n);
 Sum16 CopyAndSumLong(uint8_t* to, const uint8_t* from, size_t n);
@@ -83,12 +83,26 @@ constexpr uint64_t AddWithCarry(uint64_t sum, uint64_t word) {
   return sum + (sum < word ? 1 : 0);
 }
 
+// One chain of carries through all four.
+constexpr uint64_t AddWithCarry(uint64_t sum, const uint64_t (&words)[4]) {
+#if __has_builtin(__builtin_addcll)
+  unsigned long long carry = 0;
+  sum = __builtin_addcll(sum, words[0], 0, &carry);
+  sum = __builtin_addcll(sum, words[1], carry, &carry);
+  sum = __builtin_addcll(sum, words[2], carry, &carry);
+  sum = __builtin_addcll(sum, words[3], carry, &carry);
+  return sum + carry;
+#else
+  for (const uint64_t word : words) sum = AddWithCarry(sum, word);
+  return sum;
+#endif
+}
+
+// The upper half of a number plus the same with its halves exchanged is the halves' sum with the
+// carry taken round.
 constexpr Sum16 Fold(uint64_t sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return Sum16::FromRaw(static_cast<uint16_t>(sum));
+  const auto half = static_cast<uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+  return Sum16::FromRaw(static_cast<uint16_t>((half + std::rotl(half, 16)) >> 16));
 }
 
 // Adds n bytes to a sum of 64-bit words and, where kCopy, copies them.
@@ -101,7 +115,20 @@ inline uint64_t SumWords(uint64_t sum, uint8_t* to, const uint8_t* from, size_t 
     from += sizeof(word);
     if constexpr (kCopy) to += sizeof(word);
   };
-  for (; n >= 8; n -= 8) take(uint64_t{});
+  for (; n >= 32; n -= 32, from += 32) {
+    uint64_t words[4];
+    std::memcpy(words, from, sizeof(words));
+    if constexpr (kCopy) {
+      std::memcpy(to, words, sizeof(words));
+      to += 32;
+    }
+    sum = AddWithCarry(sum, words);
+  }
+  if (n & 16) {
+    take(uint64_t{});
+    take(uint64_t{});
+  }
+  if (n & 8) take(uint64_t{});
   if (n & 4) take(uint32_t{});
   if (n & 2) take(uint16_t{});
   if (n & 1) take(uint8_t{});
@@ -114,6 +141,13 @@ inline uint64_t SumWords(uint64_t sum, uint8_t* to, const uint8_t* from, size_t 
 inline Sum16 SumBytes(std::span<const uint8_t> bytes) {
   if (bytes.size() > internal::kInlineSum) return internal::SumLong(bytes.data(), bytes.size());
   return internal::Fold(internal::SumWords<false>(0, nullptr, bytes.data(), bytes.size()));
+}
+
+// As above, for a fixed length: without a loop.
+template <size_t kLength>
+  requires(kLength <= internal::kInlineSum)
+[[gnu::always_inline]] inline Sum16 SumBytes(std::span<const uint8_t, kLength> bytes) {
+  return internal::Fold(internal::SumWords<false>(0, nullptr, bytes.data(), kLength));
 }
 
 // Copies `from` to `to` (no overlap) and sums it in one pass.

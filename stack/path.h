@@ -43,8 +43,9 @@ struct Path : tcp::FlowTableNode<Path> {
   // RFC 9293 §3.1 and RFC 8200 §8.1: of the pseudo-header of `length` bytes of transport header and
   // data.
   Sum16 PseudoSum(size_t length, uint8_t protocol) const {
-    return addresses_sum + Sum16::OfWord(static_cast<uint16_t>(length >> 16)) +
-           Sum16::OfWord(static_cast<uint16_t>(length)) + Sum16::OfWord(protocol);
+    return internal::Fold(uint64_t{addresses_sum.raw()} +
+                          __builtin_bswap32(static_cast<uint32_t>(length)) +
+                          Sum16::OfWord(protocol).raw());
   }
 
   const tcp::FourTuple& tuple() const { return key; }
