@@ -19,9 +19,17 @@ uint32_t SendQueue::AppendToLast(std::span<const uint8_t> data, uint32_t chunk_s
   const size_t room = static_cast<size_t>(block->bytes() + block->capacity - to);
   const size_t n = std::min({data.size(), room, static_cast<size_t>(chunk_size - chunk->length)});
   if (n == 0) return 0;
-  const Sum16 sum = CopyAndSum(to, data.first(n));
-  const Sum16 before = Sum16::FromRaw(chunk->sum);
-  chunk->sum = (before + (chunk->length % 2 != 0 ? sum.Swapped() : sum)).raw();
+  if (!chunk->summed && n > kCopyLimit) {
+    chunk->sum = SumBytes({chunk->data, chunk->length}).raw();
+    chunk->summed = true;
+  }
+  if (chunk->summed) {
+    const Sum16 sum = CopyAndSum(to, data.first(n));
+    const Sum16 before = Sum16::FromRaw(chunk->sum);
+    chunk->sum = (before + (chunk->length % 2 != 0 ? sum.Swapped() : sum)).raw();
+  } else {
+    std::memcpy(to, data.data(), n);
+  }
   chunk->length += static_cast<uint32_t>(n);
   return static_cast<uint32_t>(n);
 }
@@ -53,7 +61,12 @@ bool SendQueue::AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Re
   chunk->data = to;
   chunk->seq = end_;
   chunk->length = static_cast<uint32_t>(data.size());
-  chunk->sum = CopyAndSum(to, data).raw();
+  chunk->summed = data.size() > kCopyLimit;
+  if (chunk->summed) {
+    chunk->sum = CopyAndSum(to, data).raw();
+  } else {
+    std::memcpy(to, data.data(), data.size());
+  }
   (last_ != nullptr ? last_->next : first_) = chunk;
   last_ = chunk;
   return true;
@@ -131,7 +144,7 @@ bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bo
     RetainBlock(chunk->block);
     PacketBuf part = cache.TakeReference(BlockRef::Adopt(chunk->block), chunk->data + skip, n);
     if (!part) return false;
-    if (n == chunk->length) {
+    if (n == chunk->length && chunk->summed) {
       part->data_sum = chunk->sum;
       part->flags |= PacketHead::kHasDataSum;
     }

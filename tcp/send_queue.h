@@ -5,8 +5,9 @@
 //   ^base                 ^ sent up to here
 //
 // A chunk is at most one MSS of immutable bytes in a block, with their checksum, so that a segment
-// sent from a whole chunk is neither copied nor summed again. Chunks come from a pool of the core;
-// an empty queue holds none.
+// sent from a whole chunk is neither copied nor summed again. One that was filled a few bytes at a
+// time has none: what goes out at once is copied behind the header and summed with that. Chunks
+// come from a pool of the core; an empty queue holds none.
 
 #ifndef CORELANE_TCP_SEND_QUEUE_H_
 #define CORELANE_TCP_SEND_QUEUE_H_
@@ -32,6 +33,7 @@ struct SendChunk {
   SeqNum seq;               // of data[0]
   uint32_t length = 0;
   uint16_t sum = 0;  // of all bytes, folded, in memory order
+  bool summed = false;
 };
 
 class SendQueue {

@@ -12,7 +12,7 @@
 namespace corelane::tcp {
 namespace {
 
-constexpr uint32_t kChunk = 100;
+constexpr uint32_t kChunk = 300;
 constexpr uint32_t kWhole = 1000;  // where chunks are to be referred to, not copied
 
 class SendQueueTest : public testing::Test {
@@ -54,14 +54,14 @@ TEST_F(SendQueueTest, RandomOperationsAgreeWithAByteVector) {
     for (int step = 0; step < 200; ++step) {
       const auto queued = static_cast<uint32_t>(stream.size()) - una;
       const uint64_t what = random.Below(3);
-      if (what == 0 && queued < 2000) {
-        const auto bytes = Pattern(random.Next64(), 1 + random.Below(random.Chance(0.5) ? 9 : 400));
+      if (what == 0 && queued < 4000) {
+        const auto bytes = Pattern(random.Next64(), 1 + random.Below(random.Chance(0.5) ? 9 : 1200));
         ASSERT_EQ(queue_.Append(bytes, kChunk, base + sent, memory_.resources), bytes.size());
         stream.insert(stream.end(), bytes.begin(), bytes.end());
       } else if (what == 1 && queued > 0) {
         const auto from = una + static_cast<uint32_t>(random.Below(queued));
         const auto n =
-            1 + static_cast<uint32_t>(random.Below(std::min<uint64_t>(stream.size() - from, 1500)));
+            1 + static_cast<uint32_t>(random.Below(std::min<uint64_t>(stream.size() - from, 2500)));
         const auto bytes = Attached({base + from, base + from + n});
         ASSERT_TRUE(std::equal(bytes.begin(), bytes.end(), stream.begin() + from));
         sent = std::max(sent, from + n);
@@ -87,6 +87,19 @@ TEST_F(SendQueueTest, WholeChunksCarryTheirSum) {
   EXPECT_EQ(sums_, 3u);
   Attached({SeqNum(1), SeqNum(3 * kChunk)});
   EXPECT_EQ(sums_, 5u);
+}
+
+TEST_F(SendQueueTest, FewBytesAtATimeAreNotSummedUntilManyFollow) {
+  queue_.Start(SeqNum(0));
+  for (uint32_t i = 0; i < 3; ++i) {
+    queue_.Append(Pattern(0, kChunk / 3), kChunk, SeqNum(0), memory_.resources);
+  }
+  Attached({SeqNum(0), SeqNum(kChunk)});
+  EXPECT_EQ(sums_, 0u);
+  queue_.Append(Pattern(0, 11), kChunk, SeqNum(kChunk), memory_.resources);
+  queue_.Append(Pattern(11, kChunk - 11), kChunk, SeqNum(kChunk), memory_.resources);
+  Attached({SeqNum(kChunk), SeqNum(2 * kChunk)});
+  EXPECT_EQ(sums_, 1u);
 }
 
 // Bytes that a device may still read are never part of a chunk whose sum changes.
