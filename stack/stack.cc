@@ -27,6 +27,7 @@ absl::Status Stack::AddInterface(driver::DeviceQueue& queue, const driver::Devic
 
 size_t Stack::ReceiveFrom(Interface& interface, Instant now) {
   const size_t n = interface.ReceiveBurst(now, std::span(burst_).first(options_.batch));
+  tcp_.set_merging(n > 1);
   // A head two packets ahead of its bytes, so that none is waited for to find the other.
   for (size_t i = 0; i < std::min<size_t>(n, 4); ++i) __builtin_prefetch(burst_[i].head());
   for (size_t i = 0; i < n; ++i) {

@@ -38,7 +38,8 @@ bool ParsePlain(const PacketBuf& frame, const MacAddress& mac, PlainFrame& out) 
   switch (LoadBe16(p + 12)) {
     case arp::ether_type::kIpv4:
       if (ip[0] != 0x45 || ip[9] != ip::protocol::kTcp || (LoadBe16(ip + 6) & 0x3fff) != 0 ||
-          (frame->l3_checksum != ChecksumState::kGood && !SumBytes({ip, 20}).IsValid())) {
+          (frame->l3_checksum != ChecksumState::kGood &&
+           !SumBytes(std::span<const uint8_t, 20>(ip, 20)).IsValid())) {
         return false;
       }
       out.ip_header = 20;
@@ -198,7 +199,7 @@ bool TcpLayer::TryMerge(TcpSocket& socket, const tcp::Segment& s, PacketBuf& pay
     DeliverHeld(*held, now);
     *held = std::move(held_[--held_count_]);
   }
-  if (!plain) return false;
+  if (!plain || !merging_) return false;
   if (held_count_ == kMaxHeld) FlushMerged(now);
   Held& fresh = held_[held_count_++];
   fresh.socket = &socket;

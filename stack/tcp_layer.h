@@ -92,6 +92,9 @@ class TcpLayer {
   }
   Instant now() const { return now_; }
   void set_now(Instant now) { now_ = now; }
+  // false: what arrives until further notice is the only packet of its burst, so none waits for the
+  // next one to merge with.
+  void set_merging(bool merging) { merging_ = merging; }
 
  private:
   friend class TcpSocket;
@@ -164,6 +167,7 @@ class TcpLayer {
   size_t orphan_count_ = 0;
   std::array<Held, kMaxHeld> held_;
   size_t held_count_ = 0;
+  bool merging_ = true;
 };
 
 }  // namespace corelane::stack
