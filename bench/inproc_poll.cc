@@ -108,7 +108,12 @@ void PollBench::Take(Peer& peer) {
     counted_.bytes += bytes.size();
   };
   if (options_.copy) {
-    while (const size_t n = peer.socket->Read(buffer_)) verify({buffer_.data(), n});
+    // Fewer than asked for: there are no more.
+    size_t n = buffer_.size();
+    while (n == buffer_.size()) {
+      n = peer.socket->Read(buffer_);
+      verify({buffer_.data(), n});
+    }
     return;
   }
   while (const PacketBuf packet = peer.socket->ReadPacket()) {

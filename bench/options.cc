@@ -93,6 +93,22 @@ Result& Result::operator+=(const Result& other) {
 double ThreadCpuSeconds() { return CpuSeconds(CLOCK_THREAD_CPUTIME_ID); }
 double ProcessCpuSeconds() { return CpuSeconds(CLOCK_PROCESS_CPUTIME_ID); }
 
+double ClockGhz() {
+  constexpr uint64_t kAdditions = 8'000'000;
+  const double begin = CpuSeconds(CLOCK_THREAD_CPUTIME_ID);
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < kAdditions / 8; ++i) {
+    // One cycle each; volatile, so that none is left out.
+    asm volatile(
+        "add %1, %0\n add %1, %0\n add %1, %0\n add %1, %0\n"
+        "add %1, %0\n add %1, %0\n add %1, %0\n add %1, %0"
+        : "+r"(sum)
+        : "r"(uint64_t{1}));
+  }
+  const double seconds = CpuSeconds(CLOCK_THREAD_CPUTIME_ID) - begin;
+  return static_cast<double>(kAdditions) * 1e-9 / std::max(seconds, 1e-9);
+}
+
 int PrintResult(Program program, const Options& o, const Result& r) {
   const double seconds = std::max(r.seconds, 1e-9);
   const double frames = static_cast<double>(r.frames_fwd);
@@ -103,8 +119,11 @@ int PrintResult(Program program, const Options& o, const Result& r) {
               static_cast<double>(r.bytes) * 8e-9 / seconds, count / seconds, r.frames_fwd,
               r.frames_back, ns, r.allocs);
   std::printf(",\"errors\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"retransmits\":%" PRIu64
-              ",\"time_wait\":%" PRIu64 ",\"seconds\":%.4f,\"cpus\":%.2f",
-              r.errors, r.resets, r.retransmits, r.time_wait, r.seconds, r.cpu_seconds / seconds);
+              ",\"time_wait\":%" PRIu64
+              ",\"seconds\":%.4f,\"cpus\":%.2f"
+              ",\"ghz\":%.2f",
+              r.errors, r.resets, r.retransmits, r.time_wait, r.seconds, r.cpu_seconds / seconds,
+              ClockGhz());
   std::printf(",\"program\":\"%s\",\"mode\":\"%s\",\"size\":%" PRIu64 ",\"conns\":%" PRIu64
               ",\"mtu\":%" PRIu64 ",\"csum\":%d",
               Name(program), o.mode.c_str(), o.size, o.conns, o.mtu, o.csum);

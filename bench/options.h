@@ -26,8 +26,8 @@ struct Options {
   uint64_t batch = 32;
   std::string transport = "lo";
 
-  bool bulk() const { return mode == "bulk"; }
-  bool crr() const { return mode == "crr"; }
+  bool bulk() const { return mode[0] == 'b'; }
+  bool crr() const { return mode[0] == 'c'; }
 };
 
 enum class Program { kInproc, kFloor, kSockets };
@@ -57,6 +57,10 @@ struct Result {
 // Processor time so far.
 double ThreadCpuSeconds();
 double ProcessCpuSeconds();
+
+// The clock rate that this processor grants right now, by counting dependent additions for a few
+// milliseconds: on a shared machine it varies by a factor of two, and the results with it.
+double ClockGhz();
 
 // Prints the JSON object; returns the program's exit status: 1 when there were errors. In bulk,
 // per_s counts forward frames, else transactions.
