@@ -12,7 +12,7 @@ void AppendFields(const Fields& fields, std::vector<std::pair<std::string, std::
 void WriteFields(const std::vector<std::pair<std::string, std::string>>& fields, const char* mark,
                  std::string& out) {
   for (const auto& [name, value] : fields) {
-    out += std::string(mark) + name + "=" + value + "\n";
+    out.append(mark).append(name).append("=").append(value).append("\n");
   }
 }
 

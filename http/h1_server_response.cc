@@ -113,10 +113,11 @@ H1Server::Step H1Server::PullSource() {
   const auto wanted =
       static_cast<size_t>(std::min<uint64_t>(kStreamPiece, stream_left_.value_or(kStreamPiece)));
   char* const at = out_.Prepare(prefix + wanted + 2);
-  BodySource::Result result = BodySource::Result::Failed();
+  BodySource::Result result;
   try {
     result = response_.source()->Read({at + prefix, wanted});
   } catch (...) {
+    result = BodySource::Result::Failed();  // the response cannot say more than that
   }
   using Kind = BodySource::Result::Kind;
   switch (result.kind) {

@@ -20,6 +20,7 @@ enum corelane_oracle_event {
   CORELANE_ORACLE_MESSAGE_END,
 };
 
+/* NOLINTNEXTLINE(modernize-use-using): it is C. */
 typedef void (*corelane_oracle_sink)(void* context, enum corelane_oracle_event event,
                                      const char* at, size_t size);
 

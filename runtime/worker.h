@@ -27,6 +27,7 @@
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -327,6 +328,7 @@ template <class F>
 class PostedTask final : public PostedOp {
  public:
   template <class G>
+    requires(!std::same_as<std::remove_cvref_t<G>, PostedTask>)
   explicit PostedTask(G&& f) : PostedOp(&Do), f_(std::forward<G>(f)) {}
 
  private:

@@ -55,7 +55,8 @@ TEST_F(SendQueueTest, RandomOperationsAgreeWithAByteVector) {
       const auto queued = static_cast<uint32_t>(stream.size()) - una;
       const uint64_t what = random.Below(3);
       if (what == 0 && queued < 4000) {
-        const auto bytes = Pattern(random.Next64(), 1 + random.Below(random.Chance(0.5) ? 9 : 1200));
+        const auto bytes =
+            Pattern(random.Next64(), 1 + random.Below(random.Chance(0.5) ? 9 : 1200));
         ASSERT_EQ(queue_.Append(bytes, kChunk, base + sent, memory_.resources), bytes.size());
         stream.insert(stream.end(), bytes.begin(), bytes.end());
       } else if (what == 1 && queued > 0) {

@@ -15,7 +15,7 @@ import time
 
 TIDY = "clang-tidy-19"
 # Without FILES, these are left out: they are read with less care than what ships.
-NOT_SHIPPED = re.compile(r"_(test|benchmark|fuzz)\.cc$|^(bench|examples|testing)/|/testing/")
+NOT_SHIPPED = re.compile(r"_(test|benchmark|fuzz|oracle)\.cc?$|^(bench|examples|testing)/|/testing/")
 INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
