@@ -189,7 +189,15 @@ class Connection {
 
  private:
   enum class Recovery : uint8_t { kOpen, kFast, kLoss };
-  enum TimerKind : uint8_t { kRetransmit, kDelayedAck, kPersist, kKeepalive, kLinger, kTimerCount };
+  enum TimerKind : uint8_t {
+    kRetransmit,
+    kReorder,  // what something later has overtaken counts as lost then
+    kDelayedAck,
+    kPersist,
+    kKeepalive,
+    kLinger,
+    kTimerCount
+  };
 
   // connection_input.cc: RFC 9293 §3.10.7
   bool PredictedHeader(const Segment& s) const;
@@ -222,9 +230,14 @@ class Connection {
   void OnDuplicateAck();
   bool MayRetransmit() const;
   void RestartFlight(Instant now);
-  uint32_t UpdateScoreboard(const Segment& s);
+  struct SackNews {
+    uint32_t bytes = 0;      // newly SACKed
+    bool overtaken = false;  // a later retransmission arrived before that of the first hole
+  };
+  SackNews UpdateScoreboard(const Segment& s);
   bool LossIsSacked() const;
   void OnSack();
+  void WatchForLoss(bool overtaken, Instant now);
   bool RetransmissionIsLost() const;
   void OnTailProbeAnswered(const Segment& s);
   void SampleRtt(const Segment& s, Instant now);
@@ -264,6 +277,7 @@ class Connection {
   void ArmKeepalive(Instant now);
   void ArmLinger(Instant now);
   void OnRetransmitTimer(Instant now);
+  void OnReorderTimer(Instant now);
   void OnPersistTimer(Instant now);
   void OnLingerTimer(Instant now);
   bool UserTimedOut(Instant now) const;
@@ -327,7 +341,7 @@ class Connection {
   PacketQueue receive_queue_;
   SendQueue send_queue_;
   CongestionControl cc_;
-  std::array<Instant, kTimerCount> deadlines_ = {kNever, kNever, kNever, kNever, kNever};
+  std::array<Instant, kTimerCount> deadlines_ = {kNever, kNever, kNever, kNever, kNever, kNever};
 
   // --- cooler ---
   RttEstimator rtt_;

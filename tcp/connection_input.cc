@@ -308,7 +308,7 @@ bool Connection::OnAck(const Segment& s, Instant now) {
     ChallengeAck(now);
     return false;
   }
-  const uint32_t newly_sacked = UpdateScoreboard(s);
+  const SackNews news = UpdateScoreboard(s);
   const uint32_t old_window = snd_wnd_;
   const bool probing = snd_wnd_ == 0 && retries_ > 0;
   if (s.ack > snd_una_) {
@@ -316,18 +316,19 @@ bool Connection::OnAck(const Segment& s, Instant now) {
     UpdateSendWindow(s);
     if (fin_queued_ && snd_una_ == send_queue_.end() + 1) OnFinAcknowledged(now);
     if (state_ == State::kClosed) return false;
-    // The ACK itself may have been late: what it SACKs counts no less (RFC 6675 §5).
-    if (newly_sacked > 0) OnSack();
   } else {
     if (tail_probed_) OnTailProbeAnswered(s);
     UpdateSendWindow(s);
     // RFC 5681 §2: what a duplicate ACK is; with SACK, one that brings news (RFC 6675 §2).
     const bool duplicate =
         s.ack == snd_una_ && flight_size() > 0 &&
-        (sack_ok_ ? newly_sacked > 0 : snd_wnd_ == old_window && s.payload_length == 0 && !s.fin());
+        (sack_ok_ ? news.bytes > 0 : snd_wnd_ == old_window && s.payload_length == 0 && !s.fin());
     if (duplicate) OnDuplicateAck();
-    if (newly_sacked > 0) OnSack();
   }
+  // An ACK that acknowledges something may have been late: what it SACKs counts no less (RFC 6675
+  // §5).
+  if (news.bytes > 0) OnSack();
+  if (scoreboard_ != nullptr) WatchForLoss(news.overtaken, now);
   // What was lost before the window closed waited for probes only.
   if (probing && snd_wnd_ > 0 && flight_size() > 0) RestartFlight(now);
   return true;

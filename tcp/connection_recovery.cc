@@ -38,6 +38,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
   soft_error_ = false;
   high_rxt_ = Max(high_rxt_, snd_una_);
   if (scoreboard_ != nullptr) {
+    ClearTimer(kReorder);
     scoreboard_->Acknowledge(snd_una_);
     known -= scoreboard_->sacked_bytes();
     if (scoreboard_->empty() && recovery_ == Recovery::kOpen) {
@@ -67,6 +68,7 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
       // What was SACKed left the network before the window was cut: one hole that is filled must
       // not open it by all that lies behind.
       cc_.OnAck(acked - known, mss_, true);
+      rxt_mark_ = snd_nxt_;
       if (snd_una_ >= recover_) LeaveRecovery();
       break;
   }
@@ -84,10 +86,16 @@ void Connection::OnNewAck(const Segment& s, Instant now) {
   WantTransmit();
 }
 
-uint32_t Connection::UpdateScoreboard(const Segment& s) {
-  if (s.sack_count == 0 || !sack_ok_ || flight_size() == 0) return 0;
-  uint32_t newly = 0;
+Connection::SackNews Connection::UpdateScoreboard(const Segment& s) {
+  SackNews news;
+  if (s.sack_count == 0 || !sack_ok_ || flight_size() == 0) return news;
   const SeqNum una = Max(s.ack, snd_una_);
+  const bool watched = recovery_ != Recovery::kOpen && high_rxt_ > una;
+  const auto missing = [&] {
+    return scoreboard_ != nullptr ? scoreboard_->UnsackedBytes(una, high_rxt_)
+                                  : Distance(una, high_rxt_);
+  };
+  const uint32_t missing_before = watched ? missing() : 0;
   for (size_t i = 0; i < s.sack_count; ++i) {
     const SeqRange block = s.sack[i];
     // RFC 2018, RFC 2883: blocks at or below snd_una report duplicates; beyond snd_nxt they are
@@ -95,11 +103,12 @@ uint32_t Connection::UpdateScoreboard(const Segment& s) {
     if (block.begin <= una || block.end > snd_nxt_ || block.end <= block.begin) continue;
     if (scoreboard_ == nullptr) {
       scoreboard_ = r_->scoreboards->New();
-      if (scoreboard_ == nullptr) return newly;
+      if (scoreboard_ == nullptr) return news;
     }
-    newly += scoreboard_->Add(block);
+    news.bytes += scoreboard_->Add(block);
   }
-  return newly;
+  news.overtaken = watched && missing() < missing_before;
+  return news;
 }
 
 // After an acknowledgement that SACKs something new.
@@ -112,6 +121,17 @@ void Connection::OnSack() {
   } else if (RetransmissionIsLost()) {
     EnterFastRecovery();  // RFC 5681 §4.3: a second indication of congestion
   }
+}
+
+// RFC 8985 §6.2 with the order of sending in place of its times: what was sent before something
+// that the peer has is lost, unless it arrives within a reordering window of the news.
+void Connection::WatchForLoss(bool overtaken, Instant now) {
+  constexpr Duration kLeastWindow = std::chrono::milliseconds(1);
+  if (!options_.rack_tlp || TimerArmed(kReorder) || scoreboard_->empty()) return;
+  const bool sent_again = high_rxt_ > snd_una_;
+  const bool watch = recovery_ == Recovery::kOpen ||
+                     (sent_again && (overtaken || scoreboard_->highest() > rxt_mark_));
+  if (watch) SetTimer(kReorder, now + std::max<Duration>(rtt_.min_rtt() / 4, kLeastWindow));
 }
 
 // More was SACKed of what left after the first hole's retransmission than reordering explains
@@ -171,6 +191,7 @@ void Connection::EnterFastRecovery() {
   high_rxt_ = snd_una_;
   cc_.OnLoss(WindowInUse(), mss_);
   tail_probed_ = tail_due_ = false;
+  ClearTimer(kReorder);
   if (!sack_ok_) cc_.Inflate(3 * mss_);  // RFC 5681 §3.2 step 3
   force_retransmit_ = true;
   rtt_timing_ = false;
@@ -188,6 +209,7 @@ void Connection::LeaveRecovery() {
 void Connection::OnRetransmissionTimeout() {
   r_->counters->retransmission_timeouts.Increment(1);
   tail_probed_ = tail_due_ = false;
+  ClearTimer(kReorder);
   cc_.OnTimeout(WindowInUse(), mss_, retries_ == 1);
   // RFC 2018 §8: a peer that dropped what it had SACKed shows it by not acknowledging past the
   // first range.

@@ -17,10 +17,10 @@ using testing::IsEmpty;
 class RecoveryTest : public testing::Test {
  protected:
   // Ten segments of 1000 bytes are in flight: 1..10000; more waits behind them.
-  void Start(bool sack, size_t bytes = 30'000, bool tail_loss_probe = false) {
+  void Start(bool sack, size_t bytes = 30'000, bool rack_tlp = false) {
     Options options = ScriptedConnection::Plain();
     options.sack = sack;
-    options.tail_loss_probe = tail_loss_probe;
+    options.rack_tlp = rack_tlp;
     t_ = std::make_unique<ScriptedConnection>(options);
     t_->Establish();
     t_->Write(bytes);
@@ -287,6 +287,89 @@ TEST_F(RecoveryTest, LostRetransmissionIsSentAgain) {
   EXPECT_LT(cwnd(), first);
   EXPECT_EQ(t_->c().retransmits(), 2u);
   EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 0u);
+}
+
+// --- losses found by time (RFC 8985 §6) ---
+
+// The round trip is 10 ms, and the reordering window a quarter of it.
+TEST_F(RecoveryTest, WhatIsOvertakenForLongIsLost) {
+  Start(true, 3000, true);
+  Sack(1, {{1, 1}});
+  t_->Advance(milliseconds(2));
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+  t_->Advance(milliseconds(1));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
+  t_->Inject(kAck, 1, 3001);
+  EXPECT_EQ(t_->c().flight_size(), 0u);
+  EXPECT_EQ(t_->counters().losses_by_time.value(), 1u);
+  EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 0u);
+}
+
+TEST_F(RecoveryTest, WhatIsOvertakenBrieflyIsNot) {
+  Start(true, 3000, true);
+  const uint32_t before = cwnd();
+  Sack(1, {{1, 1}});
+  t_->Advance(milliseconds(2));
+  t_->Inject(kAck, 1, 2001);
+  t_->Advance(milliseconds(10));
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+  EXPECT_GE(cwnd(), before);
+}
+
+// The acknowledgement that fills one hole shows the next by what it does not say.
+TEST_F(RecoveryTest, TheNextHoleIsWatchedToo) {
+  Start(true, 5000, true);
+  Sack(1, {{1, 1}, {3, 3}});
+  t_->Advance(milliseconds(2));
+  Sack(2001, {{3, 3}});  // a round trip of 2 ms, and a window of 1 ms
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+  t_->Advance(milliseconds(1));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(2001, 1000)));
+}
+
+TEST_F(RecoveryTest, RetransmissionOvertakenByNewDataIsLost) {
+  Start(true, 30'000, true);
+  Sack(1, {{1, 6}});
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000), IsData(10'001, 1000)));
+  Sack(1, {{1, 6}, {10, 10}});
+  t_->Sent();
+  t_->Advance(milliseconds(3));
+  EXPECT_THAT(t_->Sent(), Contains(IsData(1, 1000)));
+  EXPECT_EQ(t_->counters().losses_by_time.value(), 1u);
+}
+
+TEST_F(RecoveryTest, RetransmissionOvertakenByAnotherIsLost) {
+  Start(true, 10'000, true);
+  Sack(1, {{2, 7}});
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000), IsData(1001, 1000)));
+  Sack(1, {{1, 7}});
+  t_->Sent();
+  t_->Advance(milliseconds(3));
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
+}
+
+// What came of the first transmission says nothing about the second.
+TEST_F(RecoveryTest, RetransmissionIsNotSuspectedForOldNews) {
+  Start(true, 10'000, true);
+  Sack(1, {{1, 6}});
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1, 1000)));
+  Sack(1, {{1, 9}});
+  t_->Advance(milliseconds(100));
+  EXPECT_THAT(t_->Sent(), IsEmpty());
+}
+
+TEST_F(RecoveryTest, RetransmissionAfterATimeoutIsWatchedToo) {
+  Start(true, 4000, true);
+  t_->Advance(milliseconds(20));   // the probe
+  t_->Advance(milliseconds(200));  // the time-out
+  t_->Sent();
+  t_->Inject(kAck, 1, 1001);
+  EXPECT_THAT(t_->Sent(), ElementsAre(IsData(1001, 1000), IsData(2001, 1000)));
+  Sack(1001, {{2, 2}});
+  t_->Sent();
+  t_->Advance(milliseconds(3));
+  EXPECT_THAT(t_->Sent(), Contains(IsData(1001, 1000)));
+  EXPECT_EQ(t_->counters().retransmission_timeouts.value(), 1u);
 }
 
 // --- tail loss probe (RFC 8985 §7) ---

@@ -35,7 +35,7 @@ void Connection::ArmRetransmit(Instant now) {
 }
 
 bool Connection::MayProbeTail() const {
-  return options_.tail_loss_probe && sack_ok_ && established_ && recovery_ == Recovery::kOpen &&
+  return options_.rack_tlp && sack_ok_ && established_ && recovery_ == Recovery::kOpen &&
          scoreboard_ == nullptr && !tail_due_ && !tail_probed_ && retries_ == 0 && snd_wnd_ > 0 &&
          rtt_.has_sample();
 }
@@ -63,6 +63,7 @@ void Connection::OnTimer(Instant now) {
     ack_now_ = true;
     WantTransmit();
   }
+  if (now >= deadlines_[kReorder]) OnReorderTimer(now);
   if (now >= deadlines_[kRetransmit]) OnRetransmitTimer(now);
   if (now >= deadlines_[kPersist]) OnPersistTimer(now);
   if (now >= deadlines_[kKeepalive]) OnKeepaliveTimer(now);
@@ -163,6 +164,22 @@ void Connection::OnRetransmitTimer(Instant now) {
     const Instant end = stalled_since_ + options_.user_timeout;
     SetTimer(kRetransmit, std::max(now, std::min(deadlines_[kRetransmit], end)));
   }
+  WantTransmit();
+}
+
+// RFC 8985 §6.3.
+void Connection::OnReorderTimer(Instant now) {
+  ClearTimer(kReorder);
+  if (flight_size() == 0 || scoreboard_ == nullptr || scoreboard_->empty()) return;
+  r_->counters->losses_by_time.Increment(1);
+  if (recovery_ == Recovery::kLoss) {
+    if (cc_.cwnd() > 2u * mss_) cc_.OnLoss(WindowInUse(), mss_);
+    high_rxt_ = snd_una_;
+    force_retransmit_ = true;
+  } else {
+    EnterFastRecovery();
+  }
+  ArmRetransmit(now);
   WantTransmit();
 }
 

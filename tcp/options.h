@@ -28,8 +28,8 @@ struct Options {
   bool sack = true;
   bool timestamps = true;
   bool window_scaling = true;
-  bool tail_loss_probe = true;  // RFC 8985 §7; needs SACK
-  bool keepalive = false;       // RFC 9293 §3.8.4, off by default (MUST-25)
+  bool rack_tlp = true;    // RFC 8985: losses found by time, tail loss probes; needs SACK
+  bool keepalive = false;  // RFC 9293 §3.8.4, off by default (MUST-25)
 
   uint8_t syn_retries = 7;  // 247 seconds; at least three minutes (RFC 9293 §3.8.3, MUST-23)
   uint8_t retries = 15;     // retransmissions of the same data before giving up (R2)

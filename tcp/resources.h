@@ -34,6 +34,7 @@ struct Counters {
   Counter out_of_order_segments;
   Counter duplicate_segments;
   Counter tail_loss_probes;  // RFC 8985 §7
+  Counter losses_by_time;    // RFC 8985 §6
   Counter zero_window_probes;
   Counter keepalive_probes;
   Counter paws_rejected;

@@ -47,7 +47,7 @@ class ScriptedConnection {
   static Options Plain() {
     Options options;
     options.timestamps = false;
-    options.tail_loss_probe = false;  // The timer is the RTO.
+    options.rack_tlp = false;  // The timer is the RTO.
     return options;
   }
 
