@@ -43,7 +43,12 @@ uint64_t Hash(const SipKey& key, std::span<const uint8_t> bytes) {
     state.Absorb<kCompression>(word);
   }
   uint64_t last = 0;
-  if (left > 0) std::memcpy(&last, p, left);
+  size_t taken = 0;
+  if (left & 4) {
+    std::memcpy(&last, p, 4);
+    taken = 4;
+  }
+  for (; taken < left; ++taken) last |= uint64_t{p[taken]} << (8 * taken);
   state.Absorb<kCompression>(last | static_cast<uint64_t>(bytes.size()) << 56);
   state.v2 ^= 0xff;
   for (int i = 0; i < kFinalization; ++i) state.Round();

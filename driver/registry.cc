@@ -38,9 +38,9 @@ absl::StatusOr<std::unique_ptr<Device>> OpenDevice(std::string_view text,
     for (const auto& [scheme, unused] : Plugins()) {
       known += (known.empty() ? "" : ", ") + std::string(scheme);
     }
-    return absl::InvalidArgumentError(
-        "\"" + uri->ToString() + "\": scheme \"" + uri->scheme + "\" is unknown; this program " +
-        (known.empty() ? "has no device linked in" : "knows: " + known));
+    return absl::NotFoundError("\"" + uri->ToString() + "\": scheme \"" + uri->scheme +
+                               "\" is unknown; this program " +
+                               (known.empty() ? "has no device linked in" : "knows: " + known));
   }
   return plugin->second.open(*uri, options);
 }

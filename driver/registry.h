@@ -46,7 +46,7 @@ class RegisterDevice {
 };
 
 // Opens the device that `uri` names. Errors name the URI, the part and what would be right; an
-// unknown scheme's error lists the schemes that are linked in.
+// unknown scheme's error is NotFound and lists the schemes that are linked in.
 absl::StatusOr<std::unique_ptr<Device>> OpenDevice(std::string_view uri,
                                                    const OpenOptions& options = {});
 

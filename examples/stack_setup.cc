@@ -60,7 +60,10 @@ std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::C
                              runtime::Worker& worker, Lanes& lanes,
                              const std::optional<driver::FaultOptions>& faults) {
   const auto refused = [&](const absl::Status& status) {
-    return parser.Reject("--device", flags.device, std::string(status.message()));
+    // kernel: is no device, but these programs know it.
+    const bool unknown_scheme = absl::IsNotFound(status);
+    return parser.Reject("--device", flags.device,
+                         std::string(status.message()) + (unknown_scheme ? ", and kernel:" : ""));
   };
   std::string uri = flags.device;
   if (uri == "ring" || uri == "ring:") uri = "ring:demo,depth=256";

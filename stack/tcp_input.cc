@@ -338,9 +338,9 @@ void TcpLayer::OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const t
   socket->embryonic_ = true;
   listener.embryonic_.PushBack(*socket);
   ++listener.embryonic_count_;
-  tcp::SeqNum iss = secrets_.Iss(tuple, now);
-  if (reopen) iss = tcp::TimeWaitTable::ReopenIss(iss, *reopen);
-  socket->connection_.OpenPassive(s, iss, secrets_.TimestampOffset(tuple), now);
+  tcp::InitialNumbers initial = secrets_.ForConnection(tuple, now);
+  if (reopen) initial.iss = tcp::TimeWaitTable::ReopenIss(initial.iss, *reopen);
+  socket->connection_.OpenPassive(s, initial.iss, initial.timestamp_offset, now);
   Touch(*socket);
 }
 

@@ -106,7 +106,8 @@ TcpSocket* TcpLayer::Connect(const Endpoint& remote, const TcpConnectOptions& op
   }
   table_.Insert(socket, hash);
   socket->in_table_ = true;
-  socket->connection_.OpenActive(secrets_.Iss(tuple, now_), secrets_.TimestampOffset(tuple), now_);
+  const tcp::InitialNumbers initial = secrets_.ForConnection(tuple, now_);
+  socket->connection_.OpenActive(initial.iss, initial.timestamp_offset, now_);
   error = TcpSetupError::kNone;
   Touch(*socket);
   return socket;

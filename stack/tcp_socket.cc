@@ -45,8 +45,8 @@ TcpSocket* TcpListener::Accept() {
   --accepted_count_;
   socket->listener_ = nullptr;
   if (accepted_count_ == 0) IntrusiveList<TcpListener, &TcpListener::ready_>::Remove(*this);
-  // What happened before the application knew the socket is its first event.
-  layer_.Touch(*socket);
+  // What happened before the application knew the socket is its first event, in this same turn.
+  layer_.AfterInput(*socket);
   return socket;
 }
 

@@ -19,17 +19,12 @@ std::array<uint8_t, 36> Serialize(const FourTuple& t) {
 }  // namespace
 
 SequenceSecrets::SequenceSecrets(Random& random)
-    : iss_{random.Next64(), random.Next64()},
-      timestamp_{random.Next64(), random.Next64()},
-      port_{random.Next64(), random.Next64()} {}
+    : connection_{random.Next64(), random.Next64()}, port_{random.Next64(), random.Next64()} {}
 
-SeqNum SequenceSecrets::Iss(const FourTuple& tuple, Instant now) const {
+InitialNumbers SequenceSecrets::ForConnection(const FourTuple& tuple, Instant now) const {
   const auto clock = static_cast<uint32_t>(ToMicroseconds(now.time_since_epoch()) / 4);
-  return SeqNum(clock + static_cast<uint32_t>(SipHash13(iss_, Serialize(tuple))));
-}
-
-uint32_t SequenceSecrets::TimestampOffset(const FourTuple& tuple) const {
-  return static_cast<uint32_t>(SipHash13(timestamp_, Serialize(tuple)));
+  const uint64_t hash = SipHash13(connection_, Serialize(tuple));
+  return {SeqNum(clock + static_cast<uint32_t>(hash)), static_cast<uint32_t>(hash >> 32)};
 }
 
 uint32_t SequenceSecrets::PortOffset(const IpAddress& local, const IpAddress& remote,

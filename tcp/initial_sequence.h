@@ -14,21 +14,26 @@
 
 namespace corelane::tcp {
 
+// What a connection begins with.
+struct InitialNumbers {
+  // RFC 6528 §3: ISN = M + F(tuple, secret); M ticks every 4 microseconds.
+  SeqNum iss;
+  // The same for every connection of a tuple, so that its timestamps grow from one to the next (RFC
+  // 6191).
+  uint32_t timestamp_offset = 0;
+};
+
 class SequenceSecrets {
  public:
   explicit SequenceSecrets(Random& random);
 
-  // RFC 6528 §3: ISN = M + F(tuple, secret); M ticks every 4 microseconds.
-  SeqNum Iss(const FourTuple& tuple, Instant now) const;
-  // The same for every connection of a tuple, so that its timestamps grow from one to the next (RFC
-  // 6191).
-  uint32_t TimestampOffset(const FourTuple& tuple) const;
+  // The two numbers are halves of one hash: neither tells anything about the other.
+  InitialNumbers ForConnection(const FourTuple& tuple, Instant now) const;
   // Where the search for a local port of a new connection to this remote endpoint begins.
   uint32_t PortOffset(const IpAddress& local, const IpAddress& remote, uint16_t remote_port) const;
 
  private:
-  SipKey iss_;
-  SipKey timestamp_;
+  SipKey connection_;
   SipKey port_;
 };
 

@@ -16,6 +16,10 @@ FourTuple Tuple(uint16_t local, uint16_t remote) {
 
 class InitialSequenceTest : public testing::Test {
  protected:
+  SeqNum Iss(const FourTuple& tuple, Instant now) const {
+    return secrets_.ForConnection(tuple, now).iss;
+  }
+
   Random random_{1};
   SequenceSecrets secrets_{random_};
   Instant now_{seconds(100)};
@@ -23,10 +27,16 @@ class InitialSequenceTest : public testing::Test {
 
 TEST_F(InitialSequenceTest, TheClockTicksEveryFourMicroseconds) {  // RFC 6528 §3
   const FourTuple t = Tuple(1, 2);
-  const SeqNum first = secrets_.Iss(t, now_);
-  EXPECT_EQ(secrets_.Iss(t, now_), first);
-  EXPECT_EQ(secrets_.Iss(t, now_ + microseconds(4)), first + 1);
-  EXPECT_EQ(secrets_.Iss(t, now_ + seconds(1)), first + 250'000);
+  const SeqNum first = Iss(t, now_);
+  EXPECT_EQ(Iss(t, now_), first);
+  EXPECT_EQ(Iss(t, now_ + microseconds(4)), first + 1);
+  EXPECT_EQ(Iss(t, now_ + seconds(1)), first + 250'000);
+}
+
+TEST_F(InitialSequenceTest, ATupleKeepsItsTimestampOffset) {  // RFC 6191
+  const FourTuple t = Tuple(1, 2);
+  EXPECT_EQ(secrets_.ForConnection(t, now_).timestamp_offset,
+            secrets_.ForConnection(t, now_ + seconds(1000)).timestamp_offset);
 }
 
 TEST_F(InitialSequenceTest, EveryPartOfTheTupleCounts) {
@@ -39,8 +49,8 @@ TEST_F(InitialSequenceTest, EveryPartOfTheTupleCounts) {
   std::set<uint32_t> offsets;
   for (const FourTuple& t :
        {base, Tuple(1, 3), Tuple(3, 2), Tuple(2, 1), other_local, other_remote}) {
-    seen.insert(secrets_.Iss(t, now_).value());
-    offsets.insert(secrets_.TimestampOffset(t));
+    seen.insert(Iss(t, now_).value());
+    offsets.insert(secrets_.ForConnection(t, now_).timestamp_offset);
   }
   EXPECT_EQ(seen.size(), 6u);
   EXPECT_EQ(offsets.size(), 6u);
@@ -49,11 +59,13 @@ TEST_F(InitialSequenceTest, EveryPartOfTheTupleCounts) {
 TEST_F(InitialSequenceTest, SecretsDiffer) {
   SequenceSecrets others(random_);
   const FourTuple t = Tuple(1, 2);
-  EXPECT_NE(secrets_.Iss(t, now_), others.Iss(t, now_));
-  EXPECT_NE(secrets_.TimestampOffset(t), others.TimestampOffset(t));
+  const InitialNumbers ours = secrets_.ForConnection(t, Instant());
+  const InitialNumbers theirs = others.ForConnection(t, Instant());
+  EXPECT_NE(ours.iss, theirs.iss);
+  EXPECT_NE(ours.timestamp_offset, theirs.timestamp_offset);
   EXPECT_NE(secrets_.PortOffset(t.local, t.remote, 2), others.PortOffset(t.local, t.remote, 2));
   // One value tells nothing about the others.
-  EXPECT_NE(secrets_.Iss(t, Instant()).value(), secrets_.TimestampOffset(t));
+  EXPECT_NE(ours.iss.value(), ours.timestamp_offset);
 }
 
 TEST_F(InitialSequenceTest, PortOffsetDependsOnTheRemoteEndpoint) {  // RFC 6056 §3.3.3

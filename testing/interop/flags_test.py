@@ -15,7 +15,7 @@ REFUSED = [
     (["--device"], ["--device"]),
     (["--device", ""], ["--device"]),
     (["--device", "tap"], ["--device", "'tap'"]),
-    (["--device", "nosuch:x"], ["--device", "nosuch"]),
+    (["--device", "nosuch:x"], ["--device", "nosuch", "tap", "kernel:"]),
     (["--device", "ring:a", "--device", "ring:b"], ["--device"]),
     (["--device", "ring:a,depth=zero"], ["--device", "depth", "zero"]),
     (["--device", "ring:a,depth=0"], ["--device", "depth", "0"]),
