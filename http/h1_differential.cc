@@ -82,6 +82,17 @@ bool StoppedInAnExtension(std::string_view bytes, const ParsedMessage& message, 
          bytes.find(';') != std::string_view::npos;
 }
 
+// llhttp refuses minor versions that it does not know. RFC 9110 §2.5: they are taken as the highest
+// that one knows.
+bool StoppedAtAMinorVersion(std::string_view bytes, int error) {
+  constexpr int kInvalidVersion = 9;  // HPE_INVALID_VERSION
+  if (error != kInvalidVersion) return false;
+  for (size_t at = 0; (at = bytes.find(" HTTP/1.", at)) != std::string_view::npos; at += 8) {
+    if (at + 8 < bytes.size() && bytes[at + 8] >= '2' && bytes[at + 8] <= '9') return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool OracleAvailable() { return corelane_oracle_available() != 0; }
@@ -102,6 +113,7 @@ std::string CompareWithOracle(std::string_view bytes) {
     const ParsedMessage& mine = ours.messages[i];
     if (!mine.complete || !KnownToOracle(mine)) break;
     if (i >= theirs.messages.size() || !theirs.messages[i].head_complete) {
+      if (StoppedAtAMinorVersion(bytes, theirs.error)) break;
       return "accepted only by us (llhttp error " + std::to_string(theirs.error) + "):\n" +
              mine.ToString();
     }

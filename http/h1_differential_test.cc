@@ -32,6 +32,16 @@ TEST(Differential, LlhttpReadsWhatWeAccept) {
   }
 }
 
+// RFC 9110 §2.5 against llhttp's closed list.
+TEST(Differential, LaterMinorVersionsAreOursAlone) {
+  const std::string_view later = "GET / HTTP/1.2\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(ParseRequests(later, WholeStream()).messages.size(), 1u);
+  EXPECT_EQ(CompareWithOracle(later), "");
+  const std::string_view second =
+      "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.9\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(CompareWithOracle(second), "");
+}
+
 TEST(Differential, NoticesADifference) {
   if (!OracleAvailable())
     GTEST_SKIP() << "llhttp's C source (package node-llhttp) is not installed";
