@@ -93,16 +93,16 @@ Result& Result::operator+=(const Result& other) {
 double ThreadCpuSeconds() { return CpuSeconds(CLOCK_THREAD_CPUTIME_ID); }
 double ProcessCpuSeconds() { return CpuSeconds(CLOCK_PROCESS_CPUTIME_ID); }
 
-double ClockGhz() {
-  constexpr uint64_t kAdditions = 8'000'000;
+double AdditionsPerNanosecond() {
+  constexpr uint64_t kAdditions = 64'000'000;
   const double begin = CpuSeconds(CLOCK_THREAD_CPUTIME_ID);
-  uint64_t sum = 0;
+  uint64_t a = 0, b = 0, c = 0, d = 0;
   for (uint64_t i = 0; i < kAdditions / 8; ++i) {
-    // One cycle each; volatile, so that none is left out.
+    // volatile, so that none is left out.
     asm volatile(
-        "add %1, %0\n add %1, %0\n add %1, %0\n add %1, %0\n"
-        "add %1, %0\n add %1, %0\n add %1, %0\n add %1, %0"
-        : "+r"(sum)
+        "add %4, %0\n add %4, %1\n add %4, %2\n add %4, %3\n"
+        "add %4, %0\n add %4, %1\n add %4, %2\n add %4, %3"
+        : "+r"(a), "+r"(b), "+r"(c), "+r"(d)
         : "r"(uint64_t{1}));
   }
   const double seconds = CpuSeconds(CLOCK_THREAD_CPUTIME_ID) - begin;
@@ -121,9 +121,9 @@ int PrintResult(Program program, const Options& o, const Result& r) {
   std::printf(",\"errors\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"retransmits\":%" PRIu64
               ",\"time_wait\":%" PRIu64
               ",\"seconds\":%.4f,\"cpus\":%.2f"
-              ",\"ghz\":%.2f",
+              ",\"adds_per_ns\":%.1f",
               r.errors, r.resets, r.retransmits, r.time_wait, r.seconds, r.cpu_seconds / seconds,
-              ClockGhz());
+              AdditionsPerNanosecond());
   std::printf(",\"program\":\"%s\",\"mode\":\"%s\",\"size\":%" PRIu64 ",\"conns\":%" PRIu64
               ",\"mtu\":%" PRIu64 ",\"csum\":%d",
               Name(program), o.mode.c_str(), o.size, o.conns, o.mtu, o.csum);

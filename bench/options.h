@@ -58,9 +58,10 @@ struct Result {
 double ThreadCpuSeconds();
 double ProcessCpuSeconds();
 
-// The clock rate that this processor grants right now, by counting dependent additions for a few
-// milliseconds: on a shared machine it varies by a factor of two, and the results with it.
-double ClockGhz();
+// How many independent additions this processor does for us in a nanosecond right now: its clock
+// times the share of the core that a neighbour on the same core leaves. On a shared machine it
+// varies by a factor of two, and the results with it.
+double AdditionsPerNanosecond();
 
 // Prints the JSON object; returns the program's exit status: 1 when there were errors. In bulk,
 // per_s counts forward frames, else transactions.

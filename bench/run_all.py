@@ -146,7 +146,7 @@ WIDTHS = [52, 8, 9, 9, 9, 7, 6, 6]
 def print_cases(cases, floors, out):
     for group in dict.fromkeys(c.group for c in cases):
         out.append("")
-        out.append(row([group, "", "min", "median", "max", "/floor", "CPUs", "GHz"], WIDTHS))
+        out.append(row([group, "", "min", "median", "max", "/floor", "CPUs", "adds"], WIDTHS))
         for c in cases:
             if c.group != group:
                 continue
@@ -159,10 +159,10 @@ def print_cases(cases, floors, out):
             if c.floor in floors:
                 ratio = f"{median / statistics.median(floors[c.floor].values()):.2f}"
             cpus = statistics.median(r["cpus"] for r in c.results)
-            ghz = statistics.median(r["ghz"] for r in c.results)
+            adds = statistics.median(r["adds_per_ns"] for r in c.results)
             unit = "Gbit/s" if c.key == "gbit_s" else "/s"
             out.append(row([c.name, unit, number(min(values)), number(median), number(max(values)), ratio,
-                            f"{cpus:.2f}", f"{ghz:.2f}"], WIDTHS))
+                            f"{cpus:.2f}", f"{adds:.1f}"], WIDTHS))
 
 
 def print_hot_path(rounds, out):
