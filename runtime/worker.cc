@@ -115,9 +115,18 @@ bool Worker::Turn() {
   in_turn_ = true;
   counters_.turns.Increment(1);
   bool progress = false;
-  for (stack::Stack* const stack : stacks_) progress |= stack->Receive(now_) > 0;
+  for (size_t i = 0; i < stacks_.size(); ++i) {
+    stack::Stack& stack = *stacks_[i];
+    progress |= stack.Receive(now_) > 0;
+    DispatchReady(stack);
+    // What the program answers on one stack reaches the next in the same turn, where a wire joins
+    // them; the last one's waits for what else the turn brings.
+    if (i + 1 < stacks_.size()) {
+      progress |= RunHandlers();
+      progress |= stack.Transmit(now_) > 0;
+    }
+  }
   for (size_t i = 0; i < pollables_.size(); ++i) progress |= pollables_[i]->Poll(now_);
-  for (stack::Stack* const stack : stacks_) DispatchReady(*stack);
   if (!starved_.empty()) [[unlikely]] {
     RetryStarved();
   }

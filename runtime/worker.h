@@ -7,8 +7,9 @@
 //   worker.Run();                                             // until Stop()
 //
 // A turn: read the clock once; receive; what sockets, other threads and timers made ready; a
-// bounded run of handlers; transmit. With nothing to do for a while the worker arms its devices'
-// wake-ups and sleeps until one of them, a post, or the next deadline.
+// bounded run of handlers; transmit. Several stacks have their turns one after the other. With
+// nothing to do for a while the worker arms its devices' wake-ups and sleeps until one of them, a
+// post, or the next deadline.
 //
 // Ordinary Asio objects (kernel sockets, timers, signal sets) work on get_executor() too, on the
 // worker's thread.
