@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kSlabBytes = size_t{1} << 20;
 
-void FreeSegment(PacketHead* head) {
+[[gnu::always_inline]] inline void FreeSegment(PacketHead* head) {
   if (head->block != nullptr) ReleaseBlock(head->block);
   head->pool->Free(head);
 }
@@ -39,7 +39,7 @@ size_t PacketBuf::segments() const {
   return n;
 }
 
-void PacketBuf::TrimFront(size_t n) {
+void PacketBuf::TrimSegments(size_t n) {
   CL_DCHECK(n <= packet_size());
   head_->packet_length -= static_cast<uint32_t>(n);
   n -= CutFront(head_, n);
@@ -87,7 +87,7 @@ PacketBuf PacketBuf::DropFirstSegment() {
   return PacketBuf(rest);
 }
 
-size_t PacketBuf::CopyOut(size_t offset, std::span<uint8_t> out) const {
+size_t PacketBuf::CopyOutSegments(size_t offset, std::span<uint8_t> out) const {
   size_t copied = 0;
   for (const PacketHead* s = head_; s != nullptr && copied < out.size(); s = s->next_segment) {
     if (offset >= s->length) {

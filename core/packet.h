@@ -153,7 +153,16 @@ class CL_TRIVIAL_ABI PacketBuf {
   }
   // Removes n bytes of the packet in front or behind (n <= packet_size()), freeing segments that
   // become empty, except the first one's head. Data sums of cut segments are forgotten.
-  void TrimFront(size_t n);
+  void TrimFront(size_t n) {
+    if (n != 0 && n < head_->length) [[likely]] {
+      head_->data += n;
+      head_->length -= static_cast<uint32_t>(n);
+      head_->packet_length -= static_cast<uint32_t>(n);
+      head_->flags &= static_cast<uint8_t>(~PacketHead::kHasDataSum);
+    } else {
+      TrimSegments(n);
+    }
+  }
   void TrimBack(size_t n);
   // Puts the segments of `tail` behind this packet's.
   void AppendChain(PacketBuf tail);
@@ -162,7 +171,13 @@ class CL_TRIVIAL_ABI PacketBuf {
   PacketBuf DropFirstSegment();
 
   // Copies min(out.size(), packet_size() - offset) bytes from `offset` on; returns how many.
-  size_t CopyOut(size_t offset, std::span<uint8_t> out) const;
+  size_t CopyOut(size_t offset, std::span<uint8_t> out) const {
+    if (offset == 0 && head_->next_segment == nullptr && head_->length <= out.size()) {
+      std::memcpy(out.data(), head_->data, head_->length);
+      return head_->length;
+    }
+    return CopyOutSegments(offset, out);
+  }
   // Makes the first n bytes contiguous in the first segment. False: the packet is shorter than n,
   // or its room too small.
   bool PullUp(size_t n);
@@ -176,6 +191,8 @@ class CL_TRIVIAL_ABI PacketBuf {
  private:
   explicit PacketBuf(PacketHead* head) : head_(head) {}
   static void FreeChain(PacketHead* head);
+  void TrimSegments(size_t n);
+  size_t CopyOutSegments(size_t offset, std::span<uint8_t> out) const;
 
   PacketHead* head_ = nullptr;
 };

@@ -57,7 +57,9 @@ class PacketCache {
   RefillFunction refill_ = nullptr;
   void* source_ = nullptr;
   size_t count_ = 0;
-  std::array<PacketBuf, 32> packets_;
+  // Few: pools hand out last what came back last, and each packet that waits here is one more whose
+  // lines the first cache must hold.
+  std::array<PacketBuf, 8> packets_;
 };
 
 }  // namespace corelane
