@@ -175,9 +175,12 @@ uint32_t Connection::ReceiveSpace() const {
 
 void Connection::UpdateWindowAfterRead(Instant now) {
   GrowReceiveBuffer(now);
+  const uint32_t window = rcv_wnd();
+  if (window >= mss_ && window >= receive_limit_ / 2) [[likely]] {
+    return;  // wide open
+  }
   if (fin_received_ || !established_) return;
   const uint32_t space = ReceiveSpace();
-  const uint32_t window = rcv_wnd();
   if (space <= window) return;
   const uint32_t gain = space - window;
   // RFC 9293 §3.8.6.2.2: no silly windows; and no ACK of its own for a gain that the next ACK

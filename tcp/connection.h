@@ -140,7 +140,11 @@ class Connection {
   PacketBuf PollTransmit(PacketCache& cache, uint32_t max_payload, Instant now);
   bool WantsTransmit() const { return transmit_wanted_; }
   bool AckIsUrgent() const { return ack_urgent_; }
-  Instant NextDeadline() const;
+  Instant NextDeadline() const {
+    Instant next = deadlines_[0];
+    for (size_t i = 1; i < kTimerCount; ++i) next = std::min(next, deadlines_[i]);
+    return next;
+  }
   uint8_t TakeEvents() { return std::exchange(events_, uint8_t{0}); }
   bool HasEvents() const { return events_ != 0; }
 
@@ -261,6 +265,9 @@ class Connection {
   PacketBuf TransmitAck(PacketCache& cache, Instant now);
   bool MaySendSmall(uint32_t length, uint32_t queued) const;
   PacketBuf BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags, Instant now);
+  PacketBuf BuildPlainSegment(PacketCache& cache, SeqRange range, uint8_t flags, Instant now);
+  OutgoingHeader NextHeader(SeqRange range, uint8_t flags);
+  bool FinishSegment(PacketCache& cache, PacketBuf& packet, size_t header_length, SeqRange range);
   OutgoingOptions DataOptions(Instant now) const;
   void AddSackBlocks(OutgoingOptions& options, SeqRange& range) const;
   uint32_t UsableWindow() const;
@@ -301,30 +308,30 @@ class Connection {
   Recovery recovery_ = Recovery::kOpen;
   Error error_ = Error::kNone;
   uint8_t events_ = 0;
-  bool transmit_wanted_ : 1 = false;
-  bool ack_now_ : 1 = false;     // an ACK is due at the next PollTransmit()
-  bool ack_urgent_ : 1 = false;  // ... and must not merge with the next segment's
-  bool sack_ok_ : 1 = false;
-  bool ts_ok_ : 1 = false;
-  bool syn_due_ : 1 = false;
-  bool rst_due_ : 1 = false;
-  bool probe_due_ : 1 = false;
-  bool override_due_ : 1 = false;  // the persist timer lets a small segment go
-  bool fin_queued_ : 1 = false;
-  bool fin_received_ : 1 = false;
-  bool established_ : 1 = false;
-  bool passive_ : 1 = false;
-  bool write_blocked_ : 1 = false;
-  bool reading_ended_ : 1 = false;     // Close(): nobody reads any more
-  bool force_retransmit_ : 1 = false;  // recovery just began: the first segment ignores the window
-  bool rtt_timing_ : 1 = false;
-  bool cwnd_limited_ : 1 = false;
-  bool soft_error_ : 1 = false;
-  bool out_of_order_fin_ : 1 = false;
-  bool tail_armed_ : 1 = false;    // kRetransmit is the tail probe's time, not the RTO
-  bool tail_due_ : 1 = false;      // the tail probe leaves at the next PollTransmit()
-  bool tail_probed_ : 1 = false;   // and waits for its answer: tail_end_
-  bool tail_retrans_ : 1 = false;  // it carried old data
+  bool transmit_wanted_ = false;
+  bool ack_now_ = false;     // an ACK is due at the next PollTransmit()
+  bool ack_urgent_ = false;  // ... and must not merge with the next segment's
+  bool sack_ok_ = false;
+  bool ts_ok_ = false;
+  bool syn_due_ = false;
+  bool rst_due_ = false;
+  bool probe_due_ = false;
+  bool override_due_ = false;  // the persist timer lets a small segment go
+  bool fin_queued_ = false;
+  bool fin_received_ = false;
+  bool established_ = false;
+  bool passive_ = false;
+  bool write_blocked_ = false;
+  bool reading_ended_ = false;     // Close(): nobody reads any more
+  bool force_retransmit_ = false;  // recovery just began: the first segment ignores the window
+  bool rtt_timing_ = false;
+  bool cwnd_limited_ = false;
+  bool soft_error_ = false;
+  bool out_of_order_fin_ = false;
+  bool tail_armed_ = false;    // kRetransmit is the tail probe's time, not the RTO
+  bool tail_due_ = false;      // the tail probe leaves at the next PollTransmit()
+  bool tail_probed_ = false;   // and waits for its answer: tail_end_
+  bool tail_retrans_ = false;  // it carried old data
   SeqNum snd_una_;
   SeqNum snd_nxt_;
   uint32_t snd_wnd_ = 0;

@@ -11,7 +11,7 @@ namespace corelane::tcp {
 
 // Everything that can make a segment special is absent: an established connection without loss,
 // reordering or closing, the next bytes in order within the window, an acknowledgement in range.
-bool Connection::PredictedHeader(const Segment& s) const {
+[[gnu::always_inline]] inline bool Connection::PredictedHeader(const Segment& s) const {
   const bool data_fits = s.payload_length <= rcv_wnd();
   return state_ == State::kEstablished && (s.flags & ~kPsh) == kAck && s.seq == rcv_nxt_ &&
          recovery_ == Recovery::kOpen && snd_wnd_ > 0 && reassembly_ == nullptr &&
@@ -21,7 +21,8 @@ bool Connection::PredictedHeader(const Segment& s) const {
          (s.payload_length > 0 || s.ack > snd_una_);
 }
 
-void Connection::OnPredicted(const Segment& s, PacketBuf payload, Instant now) {
+[[gnu::always_inline]] inline void Connection::OnPredicted(const Segment& s, PacketBuf payload,
+                                                           Instant now) {
   OnAlive(now);
   UpdateTimestamp(s, now);
   if (s.ack > snd_una_) {

@@ -55,6 +55,14 @@ bool Connection::MaySendSmall(uint32_t length, uint32_t queued) const {
 
 bool Connection::NextNewData(uint32_t max_payload, SeqRange& range, Instant now) {
   const SeqNum end = send_queue_.end();
+  // The common case: a message that one segment holds, and nothing in flight.
+  const bool alone = snd_nxt_ == snd_una_ && recovery_ == Recovery::kOpen && !fin_queued_;
+  if (const uint32_t n = Distance(snd_nxt_, end);
+      alone && n - 1 < mss_ && n <= std::min({snd_wnd_, cc_.cwnd(), max_payload})) [[likely]] {
+    cwnd_limited_ = false;
+    range = {snd_nxt_, end};
+    return true;
+  }
   if (FinSent()) return false;
   const uint32_t queued = snd_nxt_ < end ? Distance(snd_nxt_, end) : 0;
   if (queued == 0) {
@@ -77,6 +85,66 @@ bool Connection::NextNewData(uint32_t max_payload, SeqRange& range, Instant now)
   }
   range = {snd_nxt_, snd_nxt_ + length};
   if (fin_queued_ && range.end == end) range.end += 1;
+  return true;
+}
+
+// --- building ---
+
+// One segment for `range` of the send queue, its last position the FIN where it lies beyond the
+// data. Cuts `range` where SACK blocks need the room.
+PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags,
+                                   Instant now) {
+  if (reassembly_ == nullptr || !sack_ok_) return BuildPlainSegment(cache, range, flags, now);
+  OutgoingOptions options = DataOptions(now);
+  AddSackBlocks(options, range);
+  PacketBuf packet = cache.Take();
+  if (!packet) return packet;
+  const size_t header_length = kMinHeaderLength + options.length();
+  EmitHeader(NextHeader(range, flags), options, packet.Append(header_length));
+  if (!FinishSegment(cache, packet, header_length, range)) return PacketBuf();
+  return packet;
+}
+
+// Timestamps are its only option.
+[[gnu::always_inline]] inline PacketBuf Connection::BuildPlainSegment(PacketCache& cache,
+                                                                      SeqRange range, uint8_t flags,
+                                                                      Instant now) {
+  PacketBuf packet = cache.Take();
+  if (!packet) return packet;
+  const size_t header_length = kMinHeaderLength + (ts_ok_ ? kTimestampsLength : 0);
+  uint8_t* const to = packet.Append(header_length);
+  EmitHeader(NextHeader(range, flags), header_length - kMinHeaderLength, to);
+  if (ts_ok_) EmitTimestamps({TimestampNow(now), ts_recent_}, to + kMinHeaderLength);
+  if (!FinishSegment(cache, packet, header_length, range)) return PacketBuf();
+  return packet;
+}
+
+[[gnu::always_inline]] inline OutgoingHeader Connection::NextHeader(SeqRange range, uint8_t flags) {
+  const SeqNum end = send_queue_.end();
+  if (range.begin < range.end) {
+    if (range.end > end) flags |= kFin;
+    if (range.begin < end && range.end >= end) flags |= kPsh;
+  }
+  return {ports_.local, ports_.remote, range.begin, rcv_nxt_, flags, AdvertiseWindow()};
+}
+
+// Behind the header: the payload and what the layers below want to know. False: out of packets.
+[[gnu::always_inline]] inline bool Connection::FinishSegment(PacketCache& cache, PacketBuf& packet,
+                                                             size_t header_length, SeqRange range) {
+  packet->l4_checksum = ChecksumState::kPartial;
+  packet->payload_offset = static_cast<uint16_t>(header_length);
+  const SeqNum data_end = Min(range.end, send_queue_.end());
+  if (range.begin < data_end) {
+    const uint32_t payload = Distance(range.begin, data_end);
+    const bool one_frame = payload <= mss_;
+    if (!send_queue_.Attach({range.begin, data_end}, cache, packet, one_frame)) return false;
+    if (!one_frame) {
+      packet->segment_size = mss_;
+      packet->segment_count = static_cast<uint16_t>((payload + mss_ - 1) / mss_);
+    }
+  }
+  r_->counters->segments_out.Increment(packet->segment_count);
+  AckSent();
   return true;
 }
 
@@ -104,7 +172,9 @@ PacketBuf Connection::TransmitRetransmission(PacketCache& cache, SeqRange lost,
 }
 
 PacketBuf Connection::TransmitNewData(PacketCache& cache, SeqRange range, Instant now) {
-  PacketBuf packet = BuildSegment(cache, range, kAck, now);
+  const bool plain = reassembly_ == nullptr || !sack_ok_;
+  PacketBuf packet =
+      plain ? BuildPlainSegment(cache, range, kAck, now) : BuildSegment(cache, range, kAck, now);
   if (!packet) return packet;
   const bool fin = range.end > send_queue_.end();
   if (!rtt_timing_ && recovery_ == Recovery::kOpen) {
@@ -143,48 +213,6 @@ PacketBuf Connection::TransmitTailProbe(PacketCache& cache, Instant now) {
   last_retransmit_ = now;
   ++retransmits_;
   r_->counters->retransmitted_segments.Increment(1);
-  return packet;
-}
-
-// One segment for `range` of the send queue, its last position the FIN where it lies beyond the
-// data. Cuts `range` where SACK blocks need the room.
-PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t flags,
-                                   Instant now) {
-  size_t options_length = ts_ok_ ? kTimestampsLength : 0;
-  std::optional<OutgoingOptions> options;  // none: timestamps at most
-  if (reassembly_ != nullptr && sack_ok_) [[unlikely]] {
-    options = DataOptions(now);
-    AddSackBlocks(*options, range);
-    options_length = options->length();
-  }
-  const SeqNum data_end = Min(range.end, send_queue_.end());
-  if (range.end > data_end && range.begin < range.end) flags |= kFin;
-  const uint32_t payload = range.begin < data_end ? Distance(range.begin, data_end) : 0;
-  if (payload > 0 && data_end == send_queue_.end()) flags |= kPsh;
-  const size_t header_length = kMinHeaderLength + options_length;
-  PacketBuf packet = cache.Take();
-  if (!packet) return packet;
-  uint8_t* const to = packet.Append(header_length);
-  const OutgoingHeader header{ports_.local, ports_.remote, range.begin,
-                              rcv_nxt_,     flags,         AdvertiseWindow()};
-  if (options) [[unlikely]] {
-    EmitHeader(header, *options, to);
-  } else {
-    EmitHeader(header, options_length, to);
-    if (ts_ok_) EmitTimestamps({TimestampNow(now), ts_recent_}, to + kMinHeaderLength);
-  }
-  packet->l4_checksum = ChecksumState::kPartial;
-  packet->payload_offset = static_cast<uint16_t>(header_length);
-  if (payload > 0) {
-    const bool one_frame = payload <= mss_;
-    if (!send_queue_.Attach({range.begin, data_end}, cache, packet, one_frame)) return PacketBuf();
-    if (payload > mss_) {
-      packet->segment_size = mss_;
-      packet->segment_count = static_cast<uint16_t>((payload + mss_ - 1) / mss_);
-    }
-  }
-  r_->counters->segments_out.Increment(packet->segment_count);
-  AckSent();
   return packet;
 }
 

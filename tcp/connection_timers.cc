@@ -15,12 +15,6 @@ constexpr Duration kMaxDelayedAck = std::chrono::milliseconds(200);  // RFC 8985
 
 }  // namespace
 
-Instant Connection::NextDeadline() const {
-  Instant next = deadlines_[0];
-  for (size_t i = 1; i < kTimerCount; ++i) next = std::min(next, deadlines_[i]);
-  return next;
-}
-
 // RFC 8985 §7.2: the probe takes the timer's place while nothing speaks of a loss. Its shortest
 // time is longer than RFC 8985 asks for, so that a peer's delayed ACK seldom provokes one.
 void Connection::ArmRetransmit(Instant now) {

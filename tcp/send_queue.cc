@@ -12,7 +12,7 @@ SendQueue::~SendQueue() { CL_DCHECK(first_ == nullptr); }
 
 uint32_t SendQueue::AppendToLast(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent) {
   SendChunk* const chunk = last_;
-  if (chunk == nullptr || chunk->length >= chunk_size || sent > chunk->seq) return 0;
+  if (chunk->length >= chunk_size || sent > chunk->seq) return 0;
   Block* const block = chunk->block;
   // The chunk is the last user of its block, so what follows its bytes is free.
   uint8_t* const to = chunk->data + chunk->length;
@@ -74,9 +74,16 @@ bool SendQueue::AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Re
 
 size_t SendQueue::Append(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent,
                          Resources& r) {
-  size_t done = AppendToLast(data, chunk_size, sent);
-  end_ += static_cast<uint32_t>(done);
   const size_t limit = std::min<size_t>(chunk_size, r.blocks->capacity());
+  size_t done = 0;
+  if (last_ != nullptr) {
+    done = AppendToLast(data, chunk_size, sent);
+    end_ += static_cast<uint32_t>(done);
+  } else if (data.size() <= limit) [[likely]] {  // one message
+    if (!AppendChunk(data, limit, r)) return 0;
+    end_ += static_cast<uint32_t>(data.size());
+    return data.size();
+  }
   while (done < data.size()) {
     const size_t n = std::min(data.size() - done, limit);
     if (!AppendChunk(data.subspan(done, n), limit, r)) break;
@@ -111,8 +118,8 @@ SendChunk* SendQueue::ChunkOf(SeqNum seq) const {
   return chunk;
 }
 
-void SendQueue::CopyTo(SeqRange range, uint8_t* to) {
-  SendChunk* chunk = ChunkOf(range.begin);
+// `range` begins in `chunk` and ends beyond it.
+void SendQueue::CopyTo(SendChunk* chunk, SeqRange range, uint8_t* to) {
   SeqNum at = range.begin;
   for (;;) {
     CL_DCHECK(chunk != nullptr);
@@ -129,11 +136,18 @@ void SendQueue::CopyTo(SeqRange range, uint8_t* to) {
 
 bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy) {
   const uint32_t length = range.length();
+  SendChunk* chunk = ChunkOf(range.begin);
   if (may_copy && length <= kCopyLimit && packet.tailroom() >= length) {
-    CopyTo(range, packet.Append(length));
+    uint8_t* const to = packet.Append(length);
+    const uint32_t skip = Distance(chunk->seq, range.begin);
+    if (skip + length <= chunk->length) [[likely]] {
+      std::memcpy(to, chunk->data + skip, length);
+      cursor_ = chunk;
+    } else {
+      CopyTo(chunk, range, to);
+    }
     return true;
   }
-  SendChunk* chunk = ChunkOf(range.begin);
   PacketHead* tail = packet.head();
   while (tail->next_segment != nullptr) tail = tail->next_segment;
   SeqNum at = range.begin;

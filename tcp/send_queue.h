@@ -71,7 +71,7 @@ class SendQueue {
 
  private:
   SendChunk* ChunkOf(SeqNum seq) const;
-  void CopyTo(SeqRange range, uint8_t* to);
+  void CopyTo(SendChunk* chunk, SeqRange range, uint8_t* to);
   uint32_t AppendToLast(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent);
   bool AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Resources& r);
   void DropFirst(Resources& r);
