@@ -21,17 +21,13 @@ size_t Interface::Allocate(void* self, std::span<PacketBuf> out) {
   return static_cast<Interface*>(self)->queue_.AllocateBurst(out);
 }
 
-bool Interface::Enqueue(PacketBuf frame) {
-  if (pending_ == backlog_.size()) return false;
-  backlog_[pending_++] = std::move(frame);
-  return true;
-}
-
 size_t Interface::Flush(Instant now) {
   if (pending_ == 0) return 0;
   const size_t burst = std::min(pending_, batch_);
   const size_t taken = queue_.TransmitBurst(now, std::span(backlog_.data(), burst));
-  if (taken > 0) {
+  if (taken == pending_) [[likely]] {
+    pending_ = 0;
+  } else if (taken > 0) {
     std::move(backlog_.begin() + static_cast<ptrdiff_t>(taken),
               backlog_.begin() + static_cast<ptrdiff_t>(pending_), backlog_.begin());
     pending_ -= taken;

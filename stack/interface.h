@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/counter.h"
@@ -46,7 +48,13 @@ class Interface {
   // beyond it.
   size_t room() const { return batch_ > pending_ ? batch_ - pending_ : 0; }
   // Takes a frame with its Ethernet header. False: even the reserve is full; the frame is gone.
-  bool Enqueue(PacketBuf frame);
+  bool Enqueue(PacketBuf frame) {
+    if (pending_ == backlog_.size()) [[unlikely]] {
+      return false;
+    }
+    std::construct_at(&backlog_[pending_++], std::move(frame));  // the slot holds none
+    return true;
+  }
   // One non-blocking burst of what waits; what the device does not take stays. Returns how many it
   // took.
   size_t Flush(Instant now);

@@ -107,7 +107,13 @@ class Network {
   // Whether routes, addresses and path MTUs are what they were when the path was filled.
   bool IsFresh(const Path& path) const { return path.generation == Generation(); }
   // A TCP segment as PollTransmit() made it, on a path that Refresh() has just filled.
-  void SendTcp(Path& path, PacketBuf segment, Instant now);
+  void SendTcp(Path& path, PacketBuf segment, Instant now) {
+    if (segment->segment_size == 0) [[likely]] {
+      SendTcpFrame(path, std::move(segment), now);
+    } else {
+      SendLongTcp(path, std::move(segment), now);
+    }
+  }
   // A datagram that may need fragments: complete, no checksum left to the device.
   void SendDatagram(Path& path, PacketBuf packet, uint8_t protocol, Instant now);
   // The peer proved that it is reachable (RFC 4861 §7.3.1).
@@ -153,6 +159,7 @@ class Network {
                 uint8_t protocol, uint32_t mtu, PacketQueue& out);
   void FillTcpHeader(Path& path);
   void SendTcpFrame(Path& path, PacketBuf packet, Instant now);
+  void SendLongTcp(Path& path, PacketBuf segment, Instant now);
   void CompleteChecksum(Path& path, PacketBuf& packet);
   // A whole IP packet of our own making, to wherever its header says.
   void SendIp(PacketBuf packet, const IpAddress& destination, std::optional<uint16_t> interface,

@@ -76,6 +76,18 @@ void EmitIpv6(const Path& path, uint8_t protocol, size_t length, uint8_t* to) {
 
 }  // namespace
 
+[[gnu::always_inline]] inline void Network::Enqueue(Interface& interface, PacketBuf packet) {
+  if (packet->next_segment != nullptr &&
+      packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
+    packet = Linearize(std::move(packet), interface.cache());
+    if (!packet) {
+      Drop(DropReason::kNoBuffer);
+      return;
+    }
+  }
+  if (!interface.Enqueue(std::move(packet))) Drop(DropReason::kDeviceFull);
+}
+
 bool Network::RefreshSlow(Path& path, Instant now) {
   const uint64_t generation = Generation();
   const IpAddress& remote = path.remote();
@@ -126,11 +138,8 @@ std::optional<IpAddress> Network::SourceFor(const IpAddress& remote) const {
   return ip::SelectSource(addresses_, route->interface, remote, route->NextHop(remote));
 }
 
-void Network::SendTcp(Path& path, PacketBuf segment, Instant now) {
-  if (segment->segment_size == 0) [[likely]] {
-    SendTcpFrame(path, std::move(segment), now);
-    return;
-  }
+// More than one frame's payload.
+void Network::SendLongTcp(Path& path, PacketBuf segment, Instant now) {
   const driver::Capabilities& device = path.interface->capabilities();
   if (device.tso && segment.packet_size() <= device.max_tso_size &&
       segment.segments() <= device.max_tx_segments) {
@@ -142,7 +151,8 @@ void Network::SendTcp(Path& path, PacketBuf segment, Instant now) {
   if (!cut.done()) Drop(DropReason::kNoBuffer);
 }
 
-void Network::CompleteChecksum(Path& path, PacketBuf& packet) {
+// The field is zero.
+[[gnu::always_inline]] inline void Network::CompleteChecksum(Path& path, PacketBuf& packet) {
   uint8_t* const field = packet.data() + tcp::kChecksumOffset;
   const size_t length = packet.packet_size();
   const Sum16 pseudo = path.PseudoSum(length, ip::protocol::kTcp);
@@ -151,7 +161,6 @@ void Network::CompleteChecksum(Path& path, PacketBuf& packet) {
     std::memcpy(field, &raw, sizeof raw);
     return;
   }
-  StoreBe16(field, 0);
   (pseudo + SumPacket(packet, 0, length)).StoreComplement(field);
   packet->l4_checksum = ChecksumState::kGood;
 }
@@ -342,18 +351,6 @@ void Network::SendFrame(Interface& interface, const MacAddress& to, uint16_t eth
   packet->l4_offset = static_cast<uint16_t>(packet->l4_offset + kHeader);
   packet->payload_offset = static_cast<uint16_t>(packet->payload_offset + kHeader);
   Enqueue(interface, std::move(packet));
-}
-
-void Network::Enqueue(Interface& interface, PacketBuf packet) {
-  if (packet->next_segment != nullptr &&
-      packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
-    packet = Linearize(std::move(packet), interface.cache());
-    if (!packet) {
-      Drop(DropReason::kNoBuffer);
-      return;
-    }
-  }
-  if (!interface.Enqueue(std::move(packet))) Drop(DropReason::kDeviceFull);
 }
 
 }  // namespace corelane::stack

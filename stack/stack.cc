@@ -25,9 +25,14 @@ absl::Status Stack::AddInterface(driver::DeviceQueue& queue, const driver::Devic
   return network_.AddInterface(queue, info, options);
 }
 
-size_t Stack::ReceiveFrom(Interface& interface, Instant now) {
+[[gnu::always_inline]] inline size_t Stack::ReceiveFrom(Interface& interface, Instant now) {
   const size_t n = interface.ReceiveBurst(now, std::span(burst_).first(options_.batch));
+  if (n == 0) return 0;
   tcp_.set_merging(n > 1);
+  if (n == 1) {
+    network_.Input(interface, std::move(burst_[0]), now);
+    return 1;
+  }
   // A head two packets ahead of its bytes, so that none is waited for to find the other.
   for (size_t i = 0; i < std::min<size_t>(n, 4); ++i) __builtin_prefetch(burst_[i].head());
   for (size_t i = 0; i < n; ++i) {

@@ -164,7 +164,8 @@ void TcpLayer::OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now) 
 
 void TcpLayer::OnSocketSegment(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload,
                                Instant now) {
-  if (TryMerge(socket, segment, payload, now)) return;
+  // Whether anything is held or may be.
+  if ((merging_ || held_count_ > 0) && TryMerge(socket, segment, payload, now)) return;
   Deliver(socket, segment, std::move(payload), now);
 }
 

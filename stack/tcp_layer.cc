@@ -337,28 +337,24 @@ bool TcpLayer::TransmitSocket(TcpSocket& socket, Instant now) {
 
 bool TcpLayer::Transmit(Instant now) {
   now_ = now;
+  if (dirty_.empty()) return false;
   // Sockets that become dirty meanwhile wait for the next turn, behind those that the device had no
-  // room for.
-  IntrusiveList<TcpSocket, &TcpSocket::dirty_> turn;
-  turn.SpliceBack(dirty_);
-  const size_t batches = options_.transmit_batches;
+  // room for. (Nothing below takes another socket off the list.)
+  const TcpSocket* const last = &dirty_.back();
   size_t sent_batches = 0;
-  while (!turn.empty()) {
-    TcpSocket& socket = turn.front();
+  for (bool more = true; more;) {
+    TcpSocket& socket = dirty_.front();
     if (!TransmitSocket(socket, now)) {
-      Interface& interface = *socket.path_->interface;
-      const size_t taken = interface.Flush(now);
-      if (taken > 0 && ++sent_batches < batches) continue;
+      const size_t taken = socket.path_->interface->Flush(now);
       // The device takes no more: what is left goes first next time.
-      break;
+      if (taken == 0 || ++sent_batches >= options_.transmit_batches) return true;
+      continue;
     }
-    turn.PopFront();
+    more = &socket != last;
+    dirty_.PopFront();
     Settle(socket);
   }
-  const bool owes = !turn.empty();
-  turn.SpliceBack(dirty_);
-  dirty_.SpliceBack(turn);
-  return owes;
+  return false;
 }
 
 }  // namespace corelane::stack
