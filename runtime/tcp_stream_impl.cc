@@ -124,7 +124,9 @@ error_code TcpStreamImpl::ReadError() const {
 
 // False: it has to wait.
 bool TcpStreamImpl::TryRead(ReadOp& op) {
-  if (op.lends) {
+  if (socket_->readable_bytes() == 0) {
+    // The end, or not yet.
+  } else if (op.lends) {
     auto& lend = static_cast<PacketReadOp&>(op);
     lend.packet = socket_->ReadPacket();
     if (lend.packet) return true;
