@@ -1,14 +1,17 @@
 // inproc with coroutines: both stacks on one worker.
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "bench/lane.h"
@@ -26,6 +29,8 @@ using runtime::TcpStream;
 template <class T>
 using Task = asio::awaitable<T, runtime::WorkerExecutor>;
 constexpr asio::use_awaitable_t<runtime::WorkerExecutor> kAwait;
+// The operation itself is awaited: kAwait makes a coroutine frame for each. [error, result]
+constexpr asio::as_tuple_t<asio::deferred_t> kDirect{asio::deferred};
 
 class AsioBench {
  public:
@@ -84,23 +89,22 @@ Task<bool> AsioBench::Converse(TcpStream& stream, bool client, uint16_t client_p
                                std::vector<uint8_t>& buffer) {
   Cursor out(pattern_, client_port);
   Cursor in = out;
-  runtime::error_code ec;
-  auto token = asio::redirect_error(kAwait, ec);
   bool writing = client;
   for (uint64_t step = 1;; ++step, writing = !writing) {
     for (uint64_t left = options_.size; left > 0;) {
+      runtime::error_code ec;
       size_t n = 0;
       if (writing) {
         const std::span<const uint8_t> next = out.Next(left);
         const auto bytes = asio::buffer(next.data(), next.size());
-        n = co_await stream.async_write_some(bytes, token);
+        std::tie(ec, n) = co_await stream.async_write_some(bytes, kDirect);
         out.Advance(n);
       } else if (options_.copy) {
-        const auto room = asio::buffer(buffer);
-        n = co_await stream.async_read_some(room, token);
+        std::tie(ec, n) = co_await stream.async_read_some(asio::buffer(buffer), kDirect);
         Verify(in, {buffer.data(), n});
       } else {
-        const PacketBuf packet = co_await stream.async_read_packet(token);
+        const auto [error, packet] = co_await stream.async_read_packet(kDirect);
+        ec = error;
         n = Verify(in, packet);
       }
       if (ec || n > left) co_return false;
