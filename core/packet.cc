@@ -1,6 +1,7 @@
 #include "core/packet.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <new>
 
@@ -190,14 +191,51 @@ PacketPool::PacketPool(size_t max_packets, size_t data_room, size_t headroom)
   if (stride_ / 64 % 2 == 0) stride_ += 64;
 }
 
+PacketPool::PacketPool(PacketSource& source, size_t max_packets, size_t data_room, size_t headroom)
+    : source_(&source), max_packets_(max_packets), data_room_(data_room), headroom_(headroom) {
+  CL_CHECK(headroom <= data_room);
+}
+
 PacketPool::~PacketPool() {
+  GiveSpare(held_);
   CL_CHECK(in_use_ == 0);  // A packet outlived its pool.
   for (void* slab : slabs_) std::free(slab);
 }
 
 void PacketPool::Retire() {
   retired_ = true;
-  if (in_use_ == 0) delete this;
+  if (in_use_ == 0) {
+    delete this;
+    return;
+  }
+  GiveSpare(held_);
+  SetLowWater();
+}
+
+// Gives up to n spare packets back to the source.
+void PacketPool::GiveSpare(size_t n) {
+  std::array<PacketHead*, kSourceBurst> heads;
+  while (n > 0 && source_ != nullptr && free_ != nullptr) {
+    size_t count = 0;
+    for (; count < std::min(n, heads.size()) && free_ != nullptr; ++count) {
+      heads[count] = free_;
+      free_ = free_->next_packet;
+    }
+    source_->Give({heads.data(), count});
+    held_ -= count;
+    n -= count;
+  }
+  SetLowWater();
+}
+
+void PacketPool::Surplus() {
+  if (!retired_) {
+    GiveSpare(kSourceBurst);
+  } else if (in_use_ == 0) {
+    delete this;
+  } else {
+    GiveSpare(held_);
+  }
 }
 
 size_t PacketPool::AllocateBurst(std::span<PacketBuf> out) {
@@ -211,7 +249,26 @@ size_t PacketPool::AllocateBurst(std::span<PacketBuf> out) {
   return n;
 }
 
+PacketHead* PacketPool::AllocateFromSource() {
+  std::array<PacketHead*, kSourceBurst> heads;
+  const size_t room = held_ < max_packets_ ? max_packets_ - held_ : 0;
+  const size_t n = source_->Take(std::span(heads).first(std::min(room, heads.size())));
+  if (n == 0) {
+    ++exhausted_;
+    return nullptr;
+  }
+  held_ += n;
+  SetLowWater();
+  for (size_t i = 0; i < n; ++i) heads[i]->pool = this;
+  for (size_t i = 1; i < n; ++i) {
+    heads[i]->next_packet = free_;
+    free_ = heads[i];
+  }
+  return heads[0];
+}
+
 PacketHead* PacketPool::AllocateSlow() {
+  if (source_ != nullptr) return AllocateFromSource();
   if (created_ == max_packets_) {
     ++exhausted_;
     return nullptr;

@@ -18,6 +18,7 @@
 #ifndef CORELANE_CORE_PACKET_H_
 #define CORELANE_CORE_PACKET_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -198,8 +199,22 @@ class CL_TRIVIAL_ABI PacketBuf {
 };
 static_assert(sizeof(PacketBuf) == sizeof(void*));
 
-// A slab of packets with their own rooms, all of one size. Allocation and release are a few
-// instructions; the number of packets is bounded for ever by `max_packets`.
+// Where the packets of a pool without memory of its own live: a device's memory, for instance.
+class PacketSource {
+ public:
+  // Fills out[0..returned) with heads that belong to the pool from then on; room and room_size are
+  // set. Less than out.size(): it has no more.
+  virtual size_t Take(std::span<PacketHead*> out) = 0;
+  // Gives heads back.
+  virtual void Give(std::span<PacketHead* const> heads) = 0;
+
+ protected:
+  ~PacketSource() = default;
+};
+
+// Packets with their own rooms, all of one size: slabs that the pool takes from the system, or a
+// source's. Allocation and release are a few instructions; the number of packets is bounded for
+// ever by `max_packets`, or by the source.
 class PacketPool {
  public:
   static constexpr size_t kDefaultHeadroom = 128;
@@ -209,6 +224,10 @@ class PacketPool {
 
   explicit PacketPool(size_t max_packets, size_t data_room = kDefaultDataRoom,
                       size_t headroom = kDefaultHeadroom);
+  // Over `source`, which outlives the pool. The pool keeps up to MaxSpare() free packets and gives
+  // what is more back, a burst at a time. It allocates until it has max_packets, those that a
+  // device has received included.
+  PacketPool(PacketSource& source, size_t max_packets, size_t data_room, size_t headroom);
   // Every packet must have come back; see PacketPoolPtr where a device may still hold some.
   ~PacketPool();
   // The owner is gone: the pool deletes itself with its last packet. It was made with new.
@@ -242,12 +261,32 @@ class PacketPool {
     owner_.Check();
     head->next_packet = free_;
     free_ = head;
-    if (--in_use_ == 0 && retired_) [[unlikely]]
-      delete this;
+    if (--in_use_ < low_water_) [[unlikely]]
+      Surplus();
   }
 
+  // --- for devices over the same source ---
+  // n heads of the source are packets of this pool from now on, in use; their `pool` is the
+  // caller's to set. May be called for packets that came from the source otherwise than by Take().
+  void Admit(size_t n) {
+    owner_.Check();
+    held_ += n;
+    in_use_ += n;
+    SetLowWater();
+  }
+  // n packets in use belong to the device from now on.
+  void Dismiss(size_t n) {
+    owner_.Check();
+    held_ -= n;
+    in_use_ -= n;
+    SetLowWater();
+  }
+
+  // Free packets of a source that may stay with the pool.
+  size_t MaxSpare() const { return std::min(3 * kSourceBurst, max_packets_ / 4); }
+
   size_t in_use() const { return in_use_; }
-  size_t available() const { return max_packets_ - in_use_; }
+  size_t available() const { return in_use_ < max_packets_ ? max_packets_ - in_use_ : 0; }
   size_t max_packets() const { return max_packets_; }
   size_t data_room() const { return data_room_; }
   size_t headroom() const { return headroom_; }
@@ -270,6 +309,17 @@ class PacketPool {
     return head;
   }
   PacketHead* AllocateSlow();
+  PacketHead* AllocateFromSource();
+  void Surplus();
+  void GiveSpare(size_t n);
+  static constexpr size_t kSourceBurst = 32;  // taken and given at once
+  void SetLowWater() {
+    if (retired_) {
+      low_water_ = SIZE_MAX;
+    } else {
+      low_water_ = held_ > MaxSpare() ? held_ - MaxSpare() : 0;
+    }
+  }
   void ResetHead(PacketHead* head) const {
     head->data = head->room + headroom_;
     head->length = 0;
@@ -289,6 +339,9 @@ class PacketPool {
 
   PacketHead* free_ = nullptr;
   size_t in_use_ = 0;
+  size_t low_water_ = 0;  // below this many in use, something is to be done: Surplus()
+  PacketSource* source_ = nullptr;
+  size_t held_ = 0;  // of a source: in use and spare
   bool retired_ = false;
   size_t max_packets_;
   size_t data_room_;
