@@ -1,0 +1,307 @@
+#include "driver/dpdk/dpdk.h"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "driver/dpdk/dpdk_queue.h"
+#include "driver/dpdk/eal.h"
+#include "driver/dpdk/mempool.h"
+#include "driver/dpdk/pmd.h"
+#include "driver/dpdk/port.h"
+#include "driver/dpdk/text.h"
+
+namespace corelane::driver {
+namespace dpdk {
+namespace {
+
+constexpr uint16_t kMaxMtu = 9600;
+constexpr uint16_t kMaxTxSegments = 64;  // payload by reference is copied, so any number will do
+
+// A URI taken apart.
+struct Target {
+  PmdRequest request;
+  OpenOptions options;
+  uint16_t rx_descriptors = 1024;
+  uint16_t tx_descriptors = 1024;
+  std::string eal;
+  bool is_vdev = false;
+};
+
+// "0000:41:00.0", "41:00.0", or a VMBus id: no name of a virtual device holds a colon or a dot, and
+// all begin with "net_" or another class.
+bool IsVdevName(std::string_view name) {
+  return name.find_first_of(":.") == name.npos && name.find('_') != name.npos;
+}
+
+absl::StatusOr<Target> ReadUri(const DeviceUri& uri, const OpenOptions& standard) {
+  static constexpr std::array kOwn = {"queues", "mtu", "mac", "pool", "rxd", "txd", "eal"};
+  DeviceUri own = uri;
+  Target target;
+  std::erase_if(own.options, [&](const DeviceOption& option) {
+    const bool ours = std::find(kOwn.begin(), kOwn.end(), option.key) != kOwn.end();
+    if (!ours) target.request.options.push_back(option);
+    return !ours;
+  });
+  target.request.name = uri.target;
+  target.is_vdev = IsVdevName(uri.target);
+  if (uri.target.empty()) {
+    return absl::InvalidArgumentError(Cat("\"", uri.ToString(),
+                                          "\": names no device; write dpdk:net_tap0,iface=x for a "
+                                          "virtual one, dpdk:0000:41:00.0 for a NIC"));
+  }
+  const Pmd& pmd = FindPmd(uri.target);
+  OptionReader reader(own);
+  target.options = TakeCommonOptions(reader, standard, pmd.max_queues, kMaxMtu);
+  target.rx_descriptors = static_cast<uint16_t>(reader.Unsigned("rxd", 1024, 32, 32768));
+  target.tx_descriptors = static_cast<uint16_t>(reader.Unsigned("txd", 1024, 32, 32768));
+  target.eal = reader.String("eal", "");
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  target.request.queues = target.options.queues;
+  target.request.mtu = target.options.mtu;
+  target.request.mac = target.options.mac;
+  return target;
+}
+
+// Starts the EAL for the first device, unless the program has.
+absl::Status NeedEal(const Target& target) {
+  static std::mutex mutex;
+  static std::optional<Eal> eal;
+  const std::lock_guard lock(mutex);
+  if (Eal::IsRunning()) {
+    if (target.eal.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(Cat("dpdk:", target.request.name, ": eal: value '",
+                                             target.eal,
+                                             "': expected none, for the EAL is running already"));
+  }
+  EalBuilder builder;
+  if (!target.is_vdev) builder.Allow(target.request.name);
+  absl::StatusOr<std::vector<std::string>> raw = SplitArguments(target.eal);
+  if (!raw.ok()) return raw.status();
+  absl::StatusOr<Eal> started = builder.Raw(*std::move(raw)).Start();
+  if (!started.ok()) return started.status();
+  eal = *std::move(started);
+  return absl::OkStatus();
+}
+
+// The port of a device, made where it is a virtual one; gone with its owner.
+class PortOwner {
+ public:
+  static absl::StatusOr<PortOwner> Make(const Target& target, const Pmd& pmd) {
+    const PmdRequest& request = target.request;
+    if (!target.is_vdev) {
+      const std::optional<uint16_t> id = Port::Find(request.name);
+      if (id) return PortOwner(*id, nullptr, request, false);
+      return absl::NotFoundError(Cat("dpdk:", request.name,
+                                     ": DPDK found no device of this address; is it bound to "
+                                     "vfio-pci, and its driver installed?"));
+    }
+    if (pmd.create != nullptr) {
+      const absl::StatusOr<uint16_t> id = pmd.create(request);
+      if (!id.ok()) return id.status();
+      return PortOwner(*id, pmd.destroyed, request, true);
+    }
+    absl::StatusOr<std::vector<DeviceOption>> arguments = request.options;
+    if (pmd.arguments != nullptr) arguments = pmd.arguments(request);
+    if (!arguments.ok()) return arguments.status();
+    const std::string devargs = ToDevargs(*arguments);
+    if (Port::Find(request.name)) {
+      return absl::AlreadyExistsError(Cat("dpdk:", request.name, ": is open already"));
+    }
+    const int result = rte_eal_hotplug_add("vdev", request.name.c_str(), devargs.c_str());
+    const std::optional<uint16_t> id = Port::Find(request.name);
+    if (result == 0 && id) return PortOwner(*id, nullptr, request, true);
+    return absl::InternalError(
+        Cat("dpdk:", request.name, ": DPDK does not create it with '", devargs,
+            "': ", result != 0 ? rte_strerror(-result) : "no port came of it"));
+  }
+  PortOwner(PortOwner&& other) noexcept
+      : id_(other.id_),
+        device_(std::exchange(other.device_, nullptr)),
+        destroyed_(other.destroyed_),
+        request_(std::move(other.request_)) {}
+  PortOwner& operator=(PortOwner&&) = delete;
+  ~PortOwner() {
+    if (device_ == nullptr) return;
+    rte_dev_remove(device_);
+    if (destroyed_ != nullptr) destroyed_(request_);
+  }
+
+  uint16_t id() const { return id_; }
+
+ private:
+  PortOwner(uint16_t id, void (*destroyed)(const PmdRequest&), const PmdRequest& request, bool made)
+      : id_(id), destroyed_(destroyed), request_(request) {
+    rte_eth_dev_info info{};
+    if (made && rte_eth_dev_info_get(id, &info) == 0) device_ = info.device;
+  }
+
+  uint16_t id_;
+  rte_device* device_ = nullptr;  // where it is ours to remove
+  void (*destroyed_)(const PmdRequest&);
+  PmdRequest request_;
+};
+
+// A locally administered address that depends on the name alone (FNV-1a).
+MacAddress MacFor(std::string_view name) {
+  uint32_t hash = 2166136261u;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
+  const std::array<uint8_t, 6> bytes = {0x02,
+                                        0xc1,
+                                        static_cast<uint8_t>(hash >> 24),
+                                        static_cast<uint8_t>(hash >> 16),
+                                        static_cast<uint8_t>(hash >> 8),
+                                        static_cast<uint8_t>(hash)};
+  return MacAddress::FromBytes(bytes.data());
+}
+
+constexpr uint64_t kRxChecksum =
+    RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+constexpr uint64_t kTxL4Checksum = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+constexpr uint64_t kTso = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
+                          kTxL4Checksum | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+
+PortConfig ConfigFor(const Target& target, const Pmd& pmd) {
+  PortConfig config;
+  config.queues = target.options.queues;
+  config.rx_descriptors = target.rx_descriptors;
+  config.tx_descriptors = target.tx_descriptors;
+  config.mtu = target.options.mtu;
+  config.rx_offloads =
+      (kRxChecksum | RTE_ETH_RX_OFFLOAD_RSS_HASH | RTE_ETH_RX_OFFLOAD_VLAN_STRIP) & pmd.rx_offloads;
+  config.tx_offloads = (kTso | RTE_ETH_TX_OFFLOAD_VLAN_INSERT) & pmd.tx_offloads;
+  config.rss_hash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
+  return config;
+}
+
+Capabilities CapabilitiesOf(const PortConfig& config, const rte_eth_dev_info& info) {
+  const auto has = [](uint64_t offloads, uint64_t all) { return (offloads & all) == all; };
+  Capabilities out;
+  out.rx_checksum = has(config.rx_offloads, kRxChecksum);
+  out.flow_hash = has(config.rx_offloads, RTE_ETH_RX_OFFLOAD_RSS_HASH) && config.queues > 1;
+  out.vlan_strip = has(config.rx_offloads, RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
+  out.tx_checksum_ipv4 = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+  out.tx_checksum_l4 = has(config.tx_offloads, kTxL4Checksum);
+  out.vlan_insert = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_VLAN_INSERT);
+  out.tso = has(config.tx_offloads, kTso);
+  const bool gathers = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+  const uint16_t most = info.tx_desc_lim.nb_mtu_seg_max;
+  out.max_tx_segments = !gathers ? 1 : most == 0 ? kMaxTxSegments : std::min(most, kMaxTxSegments);
+  if (out.tso) out.max_tso_size = 65535 - 128;
+  return out;
+}
+
+// Mbufs that a queue's descriptors may hold, and what lies ready between it and the stack.
+uint32_t HeldByDevice(const Target& target) {
+  return uint32_t{target.rx_descriptors} + target.tx_descriptors + 128;
+}
+
+// A large pool serves device and stack; a small one is the stack's alone. A mempool holds best one
+// less than a power of two.
+uint32_t MbufsFor(const Target& target) {
+  const uint32_t packets = target.options.pool_packets;
+  const uint32_t device = HeldByDevice(target);
+  if (packets < 3 * device) return packets + device;
+  return std::has_single_bit(packets) ? packets - 1 : packets;
+}
+
+class DpdkDevice final : public Device {
+ public:
+  static absl::StatusOr<std::unique_ptr<Device>> Open(const Target& target) {
+    const Pmd& pmd = FindPmd(target.request.name);
+    absl::StatusOr<PortOwner> owner = PortOwner::Make(target, pmd);
+    if (!owner.ok()) return owner.status();
+    auto device = std::unique_ptr<DpdkDevice>(new DpdkDevice(*std::move(owner)));
+    if (absl::Status status = device->SetUp(target, pmd); !status.ok()) return status;
+    return device;
+  }
+  ~DpdkDevice() override {
+    queues_.clear();
+    port_.reset();
+    owner_.reset();
+    for (auto& pool : pools_) Mempool::Retire(std::move(pool));
+  }
+
+  const DeviceInfo& info() const override { return info_; }
+  DeviceQueue& queue(size_t index) override { return *queues_[index]; }
+
+ private:
+  explicit DpdkDevice(PortOwner owner) : owner_(std::move(owner)) {}
+
+  absl::Status SetUp(const Target& target, const Pmd& pmd) {
+    const uint16_t id = owner_->id();
+    for (uint16_t i = 0; i < target.options.queues; ++i) {
+      MempoolConfig config;
+      config.mbufs = MbufsFor(target);
+      config.data_room = static_cast<uint32_t>(DataRoomFor(target.options.mtu));
+      config.socket = rte_eth_dev_socket_id(id);
+      absl::StatusOr<std::unique_ptr<Mempool>> pool = Mempool::Create(config);
+      if (!pool.ok()) return pool.status();
+      pools_.push_back(*std::move(pool));
+    }
+    absl::StatusOr<Port> port = Port::Open(id, ConfigFor(target, pmd), pools_);
+    if (!port.ok()) return port.status();
+    port_ = *std::move(port);
+    info_.name = Cat("dpdk:", target.request.name);
+    info_.mtu = target.options.mtu;
+    info_.queues = target.options.queues;
+    info_.capabilities = CapabilitiesOf(port_->config(), port_->info());
+    if (absl::Status status = SetMac(target, pmd); !status.ok()) return status;
+    for (uint16_t i = 0; i < info_.queues; ++i) {
+      queues_.push_back(std::make_unique<DpdkQueue>(
+          id, i, *pools_[i], pools_[i]->mbufs() - HeldByDevice(target), info_, pmd.nap));
+    }
+    return absl::OkStatus();
+  }
+
+  // The address asked for, else the port's own, else one made of the name. A port that cannot
+  // change its address hears everything instead.
+  absl::Status SetMac(const Target& target, const Pmd& pmd) {
+    const MacAddress own = port_->mac();
+    const bool has_own = own != MacAddress() && !own.IsMulticast();
+    if (!target.options.mac || pmd.mac_is_argument) {
+      info_.mac = has_own ? own : MacFor(target.request.name);
+    } else {
+      info_.mac = *target.options.mac;
+    }
+    if (info_.mac == own) return absl::OkStatus();
+    absl::Status status = port_->SetMac(info_.mac);
+    if (absl::IsUnimplemented(status)) status = port_->SetPromiscuous(true);
+    return absl::IsUnimplemented(status) ? absl::OkStatus() : status;
+  }
+
+  std::vector<std::unique_ptr<Mempool>> pools_;
+  std::optional<PortOwner> owner_;
+  std::optional<Port> port_;
+  std::vector<std::unique_ptr<DpdkQueue>> queues_;
+  DeviceInfo info_;
+};
+
+}  // namespace
+}  // namespace dpdk
+
+absl::StatusOr<std::unique_ptr<Device>> OpenDpdk(const DeviceUri& uri, const OpenOptions& options) {
+  const absl::StatusOr<dpdk::Target> target = dpdk::ReadUri(uri, options);
+  if (!target.ok()) return target.status();
+  if (absl::Status status = dpdk::NeedEal(*target); !status.ok()) return status;
+  return dpdk::DpdkDevice::Open(*target);
+}
+
+namespace {
+const RegisterDevice kRegister(
+    "dpdk",
+    "dpdk:NAME[,queues=1][,mtu=1500][,mac=MAC][,pool=8192][,rxd=1024][,txd=1024][,eal=ARGS]"
+    "[,key=value]...: the driver's own options",
+    &OpenDpdk);
+}  // namespace
+
+}  // namespace corelane::driver

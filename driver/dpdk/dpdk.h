@@ -1,0 +1,27 @@
+// The plugin `dpdk`: every device that DPDK has a driver for.
+//
+//   dpdk:net_tap0,iface=x           a virtual device with its driver's arguments
+//   dpdk:net_ring0,wire=a           with dpdk:net_ring1,wire=a: a wire in this process
+//   dpdk:0000:41:00.0,queues=4      a NIC by its PCI address
+//
+// Options of every device: queues, mtu, mac, pool (mbufs of each queue's mempool), rxd and txd
+// (descriptors); `eal` takes further arguments of DPDK's EAL. All others are the driver's. The
+// first URI of a process starts the EAL as EalBuilder does by itself, unless the program has; it
+// runs until the program ends.
+
+#ifndef CORELANE_DRIVER_DPDK_DPDK_H_
+#define CORELANE_DRIVER_DPDK_DPDK_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "driver/device.h"
+#include "driver/registry.h"
+
+namespace corelane::driver {
+
+absl::StatusOr<std::unique_ptr<Device>> OpenDpdk(const DeviceUri& uri, const OpenOptions& options);
+
+}  // namespace corelane::driver
+
+#endif  // CORELANE_DRIVER_DPDK_DPDK_H_

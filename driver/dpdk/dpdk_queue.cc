@@ -1,0 +1,92 @@
+#include "driver/dpdk/dpdk_queue.h"
+
+#include <rte_ethdev.h>
+
+#include <algorithm>
+
+namespace corelane::driver::dpdk {
+
+DpdkQueue::DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, size_t packets,
+                     const DeviceInfo& info, Duration nap)
+    : port_(port),
+      index_(index),
+      pool_(new PacketPool(mempool, packets, mempool.data_room(), Mempool::kHeadroom)),
+      limits_(info),
+      rx_{.checksum = info.capabilities.rx_checksum, .hash = info.capabilities.flow_hash},
+      nap_(nap) {}
+
+DpdkQueue::~DpdkQueue() { pool_->ReleaseOwner(); }
+
+size_t DpdkQueue::ReceiveBurst(Instant, std::span<PacketBuf> out) {
+  // The stack's share bounds what it holds, so that the device never meets an empty mempool: some
+  // drivers stop for ever then (net_tap: until the kernel, whose queue is full, signals another
+  // packet).
+  const auto most = static_cast<uint16_t>(std::min({out.size(), kBurst, pool_->available()}));
+  if (most == 0) return 0;
+  const uint16_t n = rte_eth_rx_burst(port_, index_, mbufs_, most);
+  if (n == 0) return 0;
+  size_t segments = 0;
+  for (uint16_t i = 0; i < n; ++i) {
+    stats_.rx_bytes += mbufs_[i]->pkt_len;
+    out[i] = ToPacket(mbufs_[i], *pool_, rx_, segments);
+  }
+  pool_->Admit(segments);
+  stats_.rx_packets += n;
+  return n;
+}
+
+// The packets of a prefix of `in` as mbufs. What can never be sent ends the prefix, or is consumed
+// where it is the first.
+void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
+  out.skipped = out.count = 0;
+  for (PacketBuf& packet : in.first(std::min(in.size(), kBurst))) {
+    const bool possible = CanSend(*packet.head(), limits_) && CopyReferences(packet) &&
+                          packet.segments() <= limits_.max_segments;
+    if (!possible) [[unlikely]] {
+      if (out.count > 0) return;
+      packet.Reset();
+      ++out.skipped;
+      ++stats_.tx_dropped;
+      continue;
+    }
+    rte_mbuf* const mbuf = ToMbuf(packet);
+    out.mbufs[out.count] = mbuf;
+    out.segments[out.count] = mbuf->nb_segs;
+    out.bytes[out.count] = mbuf->pkt_len;
+    ++out.count;
+  }
+}
+
+size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
+  size_t done = 0;
+  while (done < in.size()) {
+    Outgoing out;
+    Prepare(in.subspan(done), out);
+    done += out.skipped;
+    const auto count = static_cast<uint16_t>(out.count);
+    const uint16_t sent = count > 0 ? rte_eth_tx_burst(port_, index_, out.mbufs, count) : 0;
+    size_t segments = 0;
+    for (size_t i = 0; i < sent; ++i) {
+      // The mbuf may be another thread's already: only the handle is still ours.
+      in[done + i].Release();
+      segments += out.segments[i];
+      stats_.tx_bytes += out.bytes[i];
+    }
+    pool_->Dismiss(segments);
+    stats_.tx_packets += sent;
+    for (size_t i = sent; i < count; ++i) Unlink(in[done + i]);
+    done += sent;
+    if (sent < count) {
+      ++stats_.tx_full;
+      break;
+    }
+  }
+  return done;
+}
+
+std::optional<WakeSource> DpdkQueue::ArmWake() {
+  if (pool_->available() > 0 && rte_eth_rx_queue_count(port_, index_) > 0) return std::nullopt;
+  return WakeSource{.fd = -1, .nap = nap_};
+}
+
+}  // namespace corelane::driver::dpdk

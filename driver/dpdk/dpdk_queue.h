@@ -1,0 +1,57 @@
+// One queue pair of a port as a DeviceQueue. Private to the plugin.
+
+#ifndef CORELANE_DRIVER_DPDK_DPDK_QUEUE_H_
+#define CORELANE_DRIVER_DPDK_DPDK_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "core/packet.h"
+#include "driver/device.h"
+#include "driver/dpdk/mbuf.h"
+#include "driver/dpdk/mempool.h"
+#include "driver/frame.h"
+
+namespace corelane::driver::dpdk {
+
+class DpdkQueue final : public DeviceQueue {
+ public:
+  // Of a started port; `mempool` outlives the queue. packets: that the stack may hold, of those in
+  // the mempool.
+  DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, size_t packets, const DeviceInfo& info,
+            Duration nap);
+  ~DpdkQueue() override;
+
+  size_t ReceiveBurst(Instant now, std::span<PacketBuf> out) override;
+  size_t TransmitBurst(Instant now, std::span<PacketBuf> in) override;
+  size_t AllocateBurst(std::span<PacketBuf> out) override { return pool_->AllocateBurst(out); }
+  std::optional<WakeSource> ArmWake() override;
+  const QueueStats& stats() const override { return stats_; }
+
+ private:
+  static constexpr size_t kBurst = 64;
+
+  struct Outgoing {
+    size_t skipped;  // packets consumed before the first mbuf's
+    size_t count;
+    rte_mbuf* mbufs[kBurst];
+    uint16_t segments[kBurst];
+    uint32_t bytes[kBurst];
+  };
+  void Prepare(std::span<PacketBuf> in, Outgoing& out);
+
+  uint16_t port_;
+  uint16_t index_;
+  PacketPoolPtr pool_;
+  TxLimits limits_;
+  RxOffloads rx_;
+  Duration nap_;
+  rte_mbuf* mbufs_[kBurst];
+  QueueStats stats_;
+};
+
+}  // namespace corelane::driver::dpdk
+
+#endif  // CORELANE_DRIVER_DPDK_DPDK_QUEUE_H_

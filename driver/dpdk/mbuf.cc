@@ -1,0 +1,190 @@
+#include "driver/dpdk/mbuf.h"
+
+#include <rte_ip.h>
+
+#include <cstring>
+
+#include "core/bytes.h"
+#include "core/checksum.h"
+
+namespace corelane::driver::dpdk {
+namespace {
+
+constexpr uint8_t kTcp = 6;
+constexpr uint8_t kUdp = 17;
+constexpr uint16_t kIpv4 = 0x0800;
+
+ChecksumState StateOf(uint64_t flags, uint64_t good, uint64_t bad) {
+  if ((flags & (good | bad)) == good) return ChecksumState::kGood;
+  return (flags & (good | bad)) == bad ? ChecksumState::kBad : ChecksumState::kNone;
+}
+
+// One segment. The mbuf is left as one in its pool is.
+PacketHead* Fill(rte_mbuf* mbuf, PacketPool& pool) {
+  PacketHead* const head = HeadOf(mbuf);
+  head->data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  head->length = mbuf->data_len;
+  head->next_segment = nullptr;
+  head->next_packet = nullptr;
+  head->pool = &pool;
+  head->block = nullptr;
+  head->segment_size = 0;
+  head->segment_count = 1;
+  head->flags = 0;
+  head->ecn = 0;
+  if (RTE_MBUF_DIRECT(mbuf) && rte_mbuf_refcnt_read(mbuf) == 1) [[likely]] {
+    head->room = static_cast<uint8_t*>(mbuf->buf_addr);
+    head->room_size = mbuf->buf_len;
+  } else {
+    // Shared bytes: nothing can be put in front of them or behind.
+    head->room = head->data;
+    head->room_size = head->length;
+  }
+  return head;
+}
+
+void FillFirst(const rte_mbuf* mbuf, const RxOffloads& offloads, PacketHead* head) {
+  const uint64_t flags = mbuf->ol_flags;
+  head->packet_length = mbuf->pkt_len;
+  head->l3_checksum = head->l4_checksum = ChecksumState::kNone;
+  if (offloads.checksum) {
+    head->l3_checksum = StateOf(flags, RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD);
+    head->l4_checksum = StateOf(flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
+  }
+  if ((flags & RTE_MBUF_F_RX_RSS_HASH) != 0 && offloads.hash) {
+    head->flow_hash = mbuf->hash.rss;
+    head->flags |= PacketHead::kHasFlowHash;
+  }
+  if ((flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+    head->vlan_tci = mbuf->vlan_tci;
+    head->flags |= PacketHead::kHasVlan;
+  }
+  if ((flags & RTE_MBUF_F_RX_LRO) != 0 && mbuf->tso_segsz != 0) {
+    head->segment_size = mbuf->tso_segsz;
+    head->segment_count =
+        static_cast<uint16_t>((mbuf->pkt_len + mbuf->tso_segsz - 1) / mbuf->tso_segsz);
+  }
+}
+
+}  // namespace
+
+PacketBuf ToPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads, size_t& segments) {
+  PacketHead* const first = Fill(mbuf, pool);
+  FillFirst(mbuf, offloads, first);
+  ++segments;
+  if (mbuf->nb_segs > 1) [[unlikely]] {
+    PacketHead* last = first;
+    rte_mbuf* next = std::exchange(mbuf->next, nullptr);
+    mbuf->nb_segs = 1;
+    while (next != nullptr) {
+      rte_mbuf* const segment = next;
+      next = std::exchange(segment->next, nullptr);
+      last->next_segment = Fill(segment, pool);
+      last = last->next_segment;
+      ++segments;
+    }
+  }
+  return PacketBuf::Adopt(first);
+}
+
+namespace {
+
+// Of a packet that the device cuts, DPDK wants the pseudo-header's sum without the length, which
+// differs from frame to frame.
+void ChangeLength(const PacketHead& head, auto change) {
+  uint8_t* const field = head.data + head.l4_offset + 16;
+  uint16_t raw;
+  std::memcpy(&raw, field, sizeof raw);
+  const uint32_t length = head.packet_length - head.l4_offset;
+  const Sum16 words = Sum16::OfWord(static_cast<uint16_t>(length >> 16)) +
+                      Sum16::OfWord(static_cast<uint16_t>(length));
+  raw = change(Sum16::FromRaw(raw), words).raw();
+  std::memcpy(field, &raw, sizeof raw);
+}
+
+// What the device is to do with the frame, in DPDK's terms.
+uint64_t TransmitFlags(const PacketHead* head, rte_mbuf* mbuf) {
+  uint64_t flags = 0;
+  if ((head->flags & PacketHead::kHasVlan) != 0) {
+    flags |= RTE_MBUF_F_TX_VLAN;
+    mbuf->vlan_tci = head->vlan_tci;
+  }
+  const bool segments = head->segment_size != 0;
+  const bool l3 = head->l3_checksum == ChecksumState::kPartial;
+  const bool l4 = head->l4_checksum == ChecksumState::kPartial;
+  if (!segments && !l3 && !l4) return flags;
+  mbuf->l2_len = head->l3_offset;
+  mbuf->l3_len = static_cast<uint16_t>(head->l4_offset - head->l3_offset);
+  mbuf->l4_len = static_cast<uint16_t>(head->payload_offset - head->l4_offset);
+  const bool v4 = LoadBe16(head->data + head->l3_offset - 2) == kIpv4;
+  flags |= v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+  if (v4 && (l3 || segments)) {
+    flags |= RTE_MBUF_F_TX_IP_CKSUM;
+    StoreBe16(head->data + head->l3_offset + 10, 0);
+  }
+  if (l4) flags |= head->l4_protocol == kUdp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
+  if (segments) {
+    flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
+    mbuf->tso_segsz = head->segment_size;
+    ChangeLength(*head, [](Sum16 sum, Sum16 length) { return sum - length; });
+  }
+  return flags;
+}
+
+}  // namespace
+
+rte_mbuf* ToMbuf(PacketBuf& packet) {
+  PacketHead* const head = packet.head();
+  rte_mbuf* const first = MbufOf(head);
+  uint16_t segments = 0;
+  rte_mbuf* last = nullptr;
+  for (PacketHead* s = head; s != nullptr; s = s->next_segment) {
+    rte_mbuf* const mbuf = MbufOf(s);
+    mbuf->data_off = static_cast<uint16_t>(s->data - static_cast<uint8_t*>(mbuf->buf_addr));
+    mbuf->data_len = static_cast<uint16_t>(s->length);
+    mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+    if (last != nullptr) last->next = mbuf;
+    last = mbuf;
+    ++segments;
+  }
+  first->nb_segs = segments;
+  first->pkt_len = head->packet_length;
+  first->tx_offload = 0;
+  first->ol_flags |= TransmitFlags(head, first);
+  return first;
+}
+
+void Unlink(PacketBuf& packet) {
+  if (packet->segment_size != 0) {
+    ChangeLength(*packet.head(), [](Sum16 sum, Sum16 length) { return sum + length; });
+  }
+  for (PacketHead* s = packet.head(); s != nullptr; s = s->next_segment) {
+    rte_mbuf* const mbuf = MbufOf(s);
+    mbuf->next = nullptr;
+    mbuf->nb_segs = 1;
+  }
+}
+
+bool CopyReferences(PacketBuf& packet) {
+  PacketHead* const head = packet.head();
+  bool referring = false;
+  for (const PacketHead* s = head; s != nullptr; s = s->next_segment) {
+    referring |= s->block != nullptr;
+  }
+  if (!referring) [[likely]] {
+    return true;
+  }
+  if (head->block == nullptr && head->packet_length - head->length <= packet.tailroom()) {
+    return packet.PullUp(head->packet_length);
+  }
+  for (PacketHead* s = head; s != nullptr; s = s->next_segment) {
+    if (s->block == nullptr) continue;
+    if (s->length > s->room_size) return false;
+    std::memcpy(s->room, s->data, s->length);
+    s->data = s->room;
+    ReleaseBlock(std::exchange(s->block, nullptr));
+  }
+  return true;
+}
+
+}  // namespace corelane::driver::dpdk

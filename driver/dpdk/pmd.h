@@ -1,0 +1,70 @@
+// Pmd: what one of DPDK's poll-mode drivers needs that others do not.
+//
+// A driver has a small file of its own with one RegisterPmd object; what no adapter names gets the
+// fallback, with which any driver works that can do without special treatment.
+//
+//   const RegisterPmd kTap({.driver = "net_tap", .usage = "net_tapN[,iface=NAME]", ...});
+
+#ifndef CORELANE_DRIVER_DPDK_PMD_H_
+#define CORELANE_DRIVER_DPDK_PMD_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/mac_address.h"
+#include "core/time.h"
+#include "driver/uri.h"
+
+namespace corelane::driver::dpdk {
+
+// What a device URI asks for.
+struct PmdRequest {
+  std::string name;  // of the virtual device ("net_tap0"), or an address on a bus
+  uint16_t queues = 1;
+  uint16_t mtu = 1500;
+  std::optional<MacAddress> mac;
+  std::vector<DeviceOption> options;  // the driver's own
+};
+
+struct Pmd {
+  std::string_view driver;  // how the names of its virtual devices begin; "": the fallback
+  std::string_view usage;   // one line for people
+  // The driver's arguments, made from the request: queues, for instance, under the names that it
+  // has for them. Errors name the option. Null: the options as they are.
+  absl::StatusOr<std::vector<DeviceOption>> (*arguments)(const PmdRequest& request) = nullptr;
+  // Creates the port by other means than a virtual device with arguments; returns its number.
+  absl::StatusOr<uint16_t> (*create)(const PmdRequest& request) = nullptr;
+  // After a port that `create` made is closed and gone.
+  void (*destroyed)(const PmdRequest& request) = nullptr;
+  uint16_t max_queues = 1024;
+  // RTE_ETH_..._OFFLOAD_...: of what the driver announces, what it really does.
+  uint64_t rx_offloads = ~uint64_t{0};
+  uint64_t tx_offloads = ~uint64_t{0};
+  bool mac_is_argument = false;  // `arguments` deals with it
+  // An idle worker looks again after so long, where there is no event to wait for.
+  Duration nap = std::chrono::microseconds(500);
+};
+
+class RegisterPmd {
+ public:
+  explicit RegisterPmd(const Pmd& pmd);
+};
+
+// The adapter of a virtual device's name or a driver's; never null.
+const Pmd& FindPmd(std::string_view name);
+// All adapters' usage lines, sorted.
+std::vector<std::string> PmdUsages();
+
+// "key=value,key=value", as DPDK takes a device's arguments.
+std::string ToDevargs(const std::vector<DeviceOption>& options);
+// Adds an option, unless it is there already.
+void AddOption(std::vector<DeviceOption>& options, std::string_view key, std::string_view value);
+
+}  // namespace corelane::driver::dpdk
+
+#endif  // CORELANE_DRIVER_DPDK_PMD_H_

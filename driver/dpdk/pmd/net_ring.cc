@@ -1,0 +1,161 @@
+// net_ring: rte_rings in place of a wire, between two ports of one process or from a port to
+// itself.
+//
+//   dpdk:net_ring0            what it sends comes back
+//   dpdk:net_ring0,wire=a     with dpdk:net_ring1,wire=a: what one sends the other receives
+//
+// A packet crosses without being copied: it stays one of the sender's pool, and goes back there
+// from wherever it is freed.
+
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "driver/dpdk/pmd.h"
+#include "driver/dpdk/text.h"
+
+namespace corelane::driver::dpdk {
+namespace {
+
+constexpr uint16_t kMaxQueues = 16;
+constexpr uint64_t kDepth = 256;
+constexpr uint64_t kMaxDepth = 65536;
+
+struct Wire {
+  std::vector<rte_ring*> towards[2];  // one ring a queue, to either end
+  std::string taken[2];               // by the device of this name
+};
+
+// Looked at while devices are opened and closed only.
+std::mutex mutex;
+std::map<std::string, Wire>& Wires() {
+  static auto* const wires = new std::map<std::string, Wire>;
+  return *wires;
+}
+
+void FreeRings(Wire& wire) {
+  for (auto& rings : wire.towards) {
+    for (rte_ring* const ring : rings) rte_ring_free(ring);
+    rings.clear();
+  }
+}
+
+// Frees what nobody will receive any more.
+void Drain(std::vector<rte_ring*>& rings) {
+  for (rte_ring* const ring : rings) {
+    void* mbuf = nullptr;
+    while (rte_ring_dequeue(ring, &mbuf) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(mbuf));
+  }
+}
+
+absl::Status MakeRings(const std::string& name, uint16_t queues, uint64_t depth, Wire& wire) {
+  for (const size_t end : {0u, 1u}) {
+    for (uint16_t i = 0; i < queues; ++i) {
+      const std::string ring_name = Cat("clw-", name, "-", end, "-", i);
+      // A queue belongs to one thread at each end.
+      rte_ring* const ring =
+          rte_ring_create(ring_name.c_str(), static_cast<unsigned>(depth), SOCKET_ID_ANY,
+                          RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+      if (ring == nullptr) {
+        const std::string why = rte_strerror(rte_errno);
+        FreeRings(wire);
+        return absl::ResourceExhaustedError(Cat("net_ring: wire ", name, ": ", why));
+      }
+      wire.towards[end].push_back(ring);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// wire: where the options name none, the device's own.
+struct RingOptions {
+  std::string wire;
+  uint64_t depth = kDepth;
+  bool loops = false;
+};
+
+absl::StatusOr<RingOptions> ReadOptions(const PmdRequest& request) {
+  OptionReader reader(request.name, request.options);
+  RingOptions out;
+  out.wire = reader.String("wire", "");
+  out.loops = out.wire.empty();
+  if (out.loops) out.wire = request.name;
+  if (out.wire.size() > 12) reader.Refuse("wire", out.wire, "at most 12 characters");
+  out.depth = reader.Unsigned("depth", kDepth, 2, kMaxDepth);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return out;
+}
+
+absl::StatusOr<uint16_t> Create(const PmdRequest& request) {
+  const absl::StatusOr<RingOptions> options = ReadOptions(request);
+  if (!options.ok()) return options.status();
+  const std::lock_guard lock(mutex);
+  const bool fresh = !Wires().contains(options->wire);
+  Wire& wire = Wires()[options->wire];
+  if (fresh) {
+    absl::Status status = MakeRings(options->wire, request.queues, options->depth, wire);
+    if (!status.ok()) {
+      Wires().erase(options->wire);
+      return status;
+    }
+  }
+  const size_t end = wire.taken[0].empty() ? 0 : 1;
+  if (!wire.taken[end].empty() || (options->loops && !fresh)) {
+    return absl::AlreadyExistsError(
+        Cat("net_ring: wire '", options->wire, "': both ends are open already"));
+  }
+  if (wire.towards[0].size() != request.queues) {
+    return absl::InvalidArgumentError(Cat("net_ring: queues: value '", request.queues,
+                                          "': expected ", wire.towards[0].size(),
+                                          ", as the wire's other end has"));
+  }
+  std::vector<rte_ring*>& rx = wire.towards[end];
+  std::vector<rte_ring*>& tx = options->loops ? rx : wire.towards[1 - end];
+  const std::string name = Cat(options->wire, "-", end);
+  const int port =
+      rte_eth_from_rings(name.c_str(), rx.data(), request.queues, tx.data(), request.queues, 0);
+  if (port < 0) {
+    const std::string why = rte_strerror(rte_errno);
+    if (fresh) {
+      FreeRings(wire);
+      Wires().erase(options->wire);
+    }
+    return absl::InternalError(Cat("net_ring: wire ", options->wire, ": ", why));
+  }
+  wire.taken[end] = request.name;
+  return static_cast<uint16_t>(port);
+}
+
+void Destroyed(const PmdRequest& request) {
+  const absl::StatusOr<RingOptions> options = ReadOptions(request);
+  if (!options.ok()) return;
+  const std::lock_guard lock(mutex);
+  const auto found = Wires().find(options->wire);
+  if (found == Wires().end()) return;
+  Wire& wire = found->second;
+  const size_t end = wire.taken[0] == request.name ? 0 : 1;
+  wire.taken[end].clear();
+  Drain(wire.towards[end]);
+  if (!wire.taken[1 - end].empty()) return;
+  Drain(wire.towards[1 - end]);
+  FreeRings(wire);
+  Wires().erase(found);
+}
+
+const RegisterPmd kRegister({.driver = "net_ring",
+                             .usage = "net_ringN[,wire=NAME][,depth=256]",
+                             .create = &Create,
+                             .destroyed = &Destroyed,
+                             .max_queues = kMaxQueues,
+                             // Nothing is computed on the way, whatever the driver announces.
+                             .rx_offloads = 0,
+                             .tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS});
+
+}  // namespace
+}  // namespace corelane::driver::dpdk
