@@ -10,8 +10,10 @@ namespace corelane::bench {
 namespace {
 
 std::string UriOf(const Options& options, size_t index) {
+  const std::string lane = "lane" + std::to_string(index);
+  if (options.device == "dpdk:net_ring") return options.device + ",wire=" + lane;
   if (options.device != "ring") return options.device;
-  std::string uri = "ring:lane" + std::to_string(index) + ",mtu=" + std::to_string(options.mtu);
+  std::string uri = "ring:" + lane + ",mtu=" + std::to_string(options.mtu);
   if (!options.csum) uri += ",csum=1";
   return uri;
 }

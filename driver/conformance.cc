@@ -341,6 +341,22 @@ TEST_P(DeviceConformance, SendsPayloadByReference) {
   EXPECT_EQ(blocks.in_use(), 0u);
 }
 
+TEST_P(DeviceConformance, SendsPacketsOfOtherPools) {
+  Make();
+  PacketPool other(8);
+  std::vector<Frame> frames;
+  for (uint32_t i = 0; i < 8; ++i) {
+    frames.push_back(MakeFrame(i, 100 + 100 * i));
+    PacketBuf packet = other.Allocate();
+    std::copy(frames[i].begin(), frames[i].end(), packet.Append(frames[i].size()));
+    std::array<PacketBuf, 1> burst{std::move(packet)};
+    ASSERT_EQ(queue().TransmitBurst(fixture_->now(), burst), 1u);
+  }
+  EXPECT_EQ(Summary(PeerReceiveAll()), Summary(frames));
+  EXPECT_TRUE(ReceiveAll().empty());  // gives a device that lends packets the chance to reclaim
+  EXPECT_EQ(other.in_use(), 0u);
+}
+
 TEST_P(DeviceConformance, AnExhaustedPoolRecovers) {
   Make({.pool_packets = 64});
   std::vector<PacketBuf> all(10000);

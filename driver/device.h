@@ -89,9 +89,10 @@ class DeviceQueue {
   virtual size_t ReceiveBurst(Instant now, std::span<PacketBuf> out) = 0;
 
   // Takes a prefix of `in` and returns its length: taken handles are left null, the others
-  // untouched. Less than in.size() means that the queue is full for now. A packet that the device
-  // can never send (too long, too many segments) is taken, freed and counted in tx_dropped: it must
-  // not block the queue. Never blocks.
+  // untouched. Packets of any pool are taken; those of AllocateBurst() may spare a copy. Less than
+  // in.size() means that the queue is full for now. A packet that the device can never send (too
+  // long, too many segments) is taken, freed and counted in tx_dropped: it must not block the
+  // queue. Never blocks.
   virtual size_t TransmitBurst(Instant now, std::span<PacketBuf> in) = 0;
 
   // Fills out[0..returned) with empty packets that this device can send from; less than out.size():

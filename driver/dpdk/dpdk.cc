@@ -100,7 +100,7 @@ class PortOwner {
     const PmdRequest& request = target.request;
     if (!target.is_vdev) {
       const std::optional<uint16_t> id = Port::Find(request.name);
-      if (id) return PortOwner(*id, nullptr, request, false);
+      if (id) return PortOwner(*id, nullptr, false);
       return absl::NotFoundError(Cat("dpdk:", request.name,
                                      ": DPDK found no device of this address; is it bound to "
                                      "vfio-pci, and its driver installed?"));
@@ -108,7 +108,7 @@ class PortOwner {
     if (pmd.create != nullptr) {
       const absl::StatusOr<uint16_t> id = pmd.create(request);
       if (!id.ok()) return id.status();
-      return PortOwner(*id, pmd.destroyed, request, true);
+      return PortOwner(*id, pmd.destroyed, true);
     }
     absl::StatusOr<std::vector<DeviceOption>> arguments = request.options;
     if (pmd.arguments != nullptr) arguments = pmd.arguments(request);
@@ -119,7 +119,7 @@ class PortOwner {
     }
     const int result = rte_eal_hotplug_add("vdev", request.name.c_str(), devargs.c_str());
     const std::optional<uint16_t> id = Port::Find(request.name);
-    if (result == 0 && id) return PortOwner(*id, nullptr, request, true);
+    if (result == 0 && id) return PortOwner(*id, nullptr, true);
     return absl::InternalError(
         Cat("dpdk:", request.name, ": DPDK does not create it with '", devargs,
             "': ", result != 0 ? rte_strerror(-result) : "no port came of it"));
@@ -127,28 +127,25 @@ class PortOwner {
   PortOwner(PortOwner&& other) noexcept
       : id_(other.id_),
         device_(std::exchange(other.device_, nullptr)),
-        destroyed_(other.destroyed_),
-        request_(std::move(other.request_)) {}
+        destroyed_(other.destroyed_) {}
   PortOwner& operator=(PortOwner&&) = delete;
   ~PortOwner() {
     if (device_ == nullptr) return;
     rte_dev_remove(device_);
-    if (destroyed_ != nullptr) destroyed_(request_);
+    if (destroyed_ != nullptr) destroyed_(id_);
   }
 
   uint16_t id() const { return id_; }
 
  private:
-  PortOwner(uint16_t id, void (*destroyed)(const PmdRequest&), const PmdRequest& request, bool made)
-      : id_(id), destroyed_(destroyed), request_(request) {
+  PortOwner(uint16_t id, void (*destroyed)(uint16_t), bool made) : id_(id), destroyed_(destroyed) {
     rte_eth_dev_info info{};
     if (made && rte_eth_dev_info_get(id, &info) == 0) device_ = info.device;
   }
 
   uint16_t id_;
   rte_device* device_ = nullptr;  // where it is ours to remove
-  void (*destroyed_)(const PmdRequest&);
-  PmdRequest request_;
+  void (*destroyed_)(uint16_t);
 };
 
 // A locally administered address that depends on the name alone (FNV-1a).
@@ -269,7 +266,7 @@ class DpdkDevice final : public Device {
     const MacAddress own = port_->mac();
     const bool has_own = own != MacAddress() && !own.IsMulticast();
     if (!target.options.mac || pmd.mac_is_argument) {
-      info_.mac = has_own ? own : MacFor(target.request.name);
+      info_.mac = has_own ? own : MacFor(port_->name());
     } else {
       info_.mac = *target.options.mac;
     }

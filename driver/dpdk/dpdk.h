@@ -1,7 +1,7 @@
 // The plugin `dpdk`: every device that DPDK has a driver for.
 //
 //   dpdk:net_tap0,iface=x           a virtual device with its driver's arguments
-//   dpdk:net_ring0,wire=a           with dpdk:net_ring1,wire=a: a wire in this process
+//   dpdk:net_ring,wire=a            one end of a wire in this process: the first two get the ends
 //   dpdk:0000:41:00.0,queues=4      a NIC by its PCI address
 //
 // Options of every device: queues, mtu, mac, pool (mbufs of each queue's mempool), rxd and txd

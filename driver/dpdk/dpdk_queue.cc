@@ -3,6 +3,7 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace corelane::driver::dpdk {
 
@@ -35,11 +36,26 @@ size_t DpdkQueue::ReceiveBurst(Instant, std::span<PacketBuf> out) {
   return n;
 }
 
+// Whether every segment is an mbuf, of ours.
+bool DpdkQueue::IsOurs(const PacketBuf& packet) const {
+  for (const PacketHead* s = packet.head(); s != nullptr; s = s->next_segment) {
+    if (s->pool != pool_.get()) [[unlikely]] {
+      return false;
+    }
+  }
+  return true;
+}
+
 // The packets of a prefix of `in` as mbufs. What can never be sent ends the prefix, or is consumed
 // where it is the first.
 void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
   out.skipped = out.count = 0;
   for (PacketBuf& packet : in.first(std::min(in.size(), kBurst))) {
+    if (!IsOurs(packet)) [[unlikely]] {
+      PacketBuf copy = CopyPacket(*packet.head(), *pool_);
+      if (!copy) return;  // the pool is low: for now
+      packet = std::move(copy);
+    }
     const bool possible = CanSend(*packet.head(), limits_) && CopyReferences(packet) &&
                           packet.segments() <= limits_.max_segments;
     if (!possible) [[unlikely]] {
@@ -76,7 +92,7 @@ size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
     stats_.tx_packets += sent;
     for (size_t i = sent; i < count; ++i) Unlink(in[done + i]);
     done += sent;
-    if (sent < count) {
+    if (sent < count || out.skipped + count == 0) {
       ++stats_.tx_full;
       break;
     }

@@ -40,6 +40,7 @@ class DpdkQueue final : public DeviceQueue {
     uint16_t segments[kBurst];
     uint32_t bytes[kBurst];
   };
+  bool IsOurs(const PacketBuf& packet) const;
   void Prepare(std::span<PacketBuf> in, Outgoing& out);
 
   uint16_t port_;

@@ -1,16 +1,23 @@
 #include "driver/dpdk/dpdk.h"
 
+#include <algorithm>
+#include <array>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "driver/conformance.h"
 #include "driver/dpdk/text.h"
 #include "driver/registry.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace corelane::driver {
 namespace {
 
 using dpdk::Cat;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 std::unique_ptr<Device> Open(const std::string& uri) {
   auto device = OpenDevice(uri);
@@ -27,7 +34,7 @@ std::string ErrorOf(const std::string& uri) {
 class RingFixture final : public PeerDeviceFixture {
  public:
   explicit RingFixture(const std::string& rest)
-      : PeerDeviceFixture(Open("dpdk:net_ring0" + rest), Open("dpdk:net_ring1" + rest)) {}
+      : PeerDeviceFixture(Open("dpdk:net_ring" + rest), Open("dpdk:net_ring" + rest)) {}
   // What arrives lies in the sender's packets.
   bool receives_into_pool() const override { return false; }
 };
@@ -40,6 +47,50 @@ std::unique_ptr<DeviceFixture> MakeRing(const ConformanceOptions& options) {
 INSTANTIATE_TEST_SUITE_P(Dpdk, DeviceConformance,
                          ::testing::Values(ConformanceCase{"net_ring", &MakeRing}),
                          ConformanceName());
+
+TEST(NetRing, AWireHasTwoEnds) {
+  auto a = Open("dpdk:net_ring,wire=two");
+  auto b = Open("dpdk:net_ring,wire=two");
+  EXPECT_NE(a->info().mac, b->info().mac);
+  EXPECT_EQ(ErrorOf("dpdk:net_ring,wire=two"), "net_ring: wire 'two': both ends are open already");
+  a.reset();
+  a = Open("dpdk:net_ring,wire=two");  // the end that is free again
+  a.reset();
+  b.reset();
+  a = Open("dpdk:net_ring,wire=two,queues=4");
+  EXPECT_EQ(a->info().queues, 4);
+  EXPECT_EQ(ErrorOf("dpdk:net_ring,wire=two,queues=2"),
+            "net_ring: queues: value '2': expected 4, as the wire's other end has");
+}
+
+TEST(NetRing, ANumberedOneLoops) {
+  const auto device = Open("dpdk:net_ring7");
+  DeviceQueue& queue = device->queue(0);
+  std::array<PacketBuf, 1> burst;
+  ASSERT_EQ(queue.AllocateBurst(burst), 1u);
+  const Frame frame = MakeFrame(1, 100);
+  std::copy(frame.begin(), frame.end(), burst[0].Append(frame.size()));
+  ASSERT_EQ(queue.TransmitBurst(Instant(), burst), 1u);
+  ASSERT_EQ(queue.ReceiveBurst(Instant(), burst), 1u);
+  EXPECT_EQ(FrameOf(burst[0]), frame);
+  EXPECT_EQ(queue.stats().tx_bytes, 100u);
+  EXPECT_EQ(queue.stats().rx_packets, 1u);
+}
+
+TEST(NetRing, WrongOptions) {
+  EXPECT_THAT(ErrorOf("dpdk:net_ring,wire=averylongname"), HasSubstr("at most 12 characters"));
+  EXPECT_THAT(ErrorOf("dpdk:net_ring,depth=1"), HasSubstr("depth"));
+  EXPECT_THAT(ErrorOf("dpdk:net_ring,speed=1"), HasSubstr("speed"));
+  EXPECT_THAT(ErrorOf("dpdk:net_ring,queues=17"), HasSubstr("queues"));
+}
+
+TEST(Dpdk, WhatDpdkRefusesIsNamed) {
+  EXPECT_THAT(ErrorOf("dpdk:net_nothing0,a=b"),
+              AllOf(HasSubstr("dpdk:net_nothing0"), HasSubstr("a=b")));
+  EXPECT_THAT(ErrorOf("dpdk:0000:00:1f.7"), HasSubstr("found no device of this address"));
+  EXPECT_THAT(ErrorOf("dpdk:net_ring,eal=--no-huge"), HasSubstr("the EAL is running already"));
+  EXPECT_THAT(ErrorOf("dpdk:net_ring,pool=1"), HasSubstr("pool"));
+}
 
 TEST(Dpdk, WrongUrisSayWhatWouldBeRight) {
   EXPECT_EQ(ErrorOf("dpdk:"),

@@ -40,7 +40,7 @@ struct Pmd {
   // Creates the port by other means than a virtual device with arguments; returns its number.
   absl::StatusOr<uint16_t> (*create)(const PmdRequest& request) = nullptr;
   // After a port that `create` made is closed and gone.
-  void (*destroyed)(const PmdRequest& request) = nullptr;
+  void (*destroyed)(uint16_t port) = nullptr;
   uint16_t max_queues = 1024;
   // RTE_ETH_..._OFFLOAD_...: of what the driver announces, what it really does.
   uint64_t rx_offloads = ~uint64_t{0};

@@ -37,7 +37,7 @@ TEST(Pmd, TheFallbackPassesOptionsThrough) {
 
 TEST(Pmd, Usages) {
   EXPECT_THAT(PmdUsages(),
-              AllOf(Contains(StartsWith("net_ringN")), Contains(StartsWith("net_tapN")),
+              AllOf(Contains(StartsWith("net_ring[")), Contains(StartsWith("net_tapN")),
                     Contains(StartsWith("net_pcapN")), Contains(StartsWith("net_af_packetN")),
                     Contains(StartsWith("net_memifN")), Contains(StartsWith("net_nullN"))));
 }

@@ -1,8 +1,9 @@
 // net_ring: rte_rings in place of a wire, between two ports of one process or from a port to
 // itself.
 //
+//   dpdk:net_ring,wire=a      the first two that are opened get the two ends of a wire
+//   dpdk:net_ring             the same; the wire's name is net_ring
 //   dpdk:net_ring0            what it sends comes back
-//   dpdk:net_ring0,wire=a     with dpdk:net_ring1,wire=a: what one sends the other receives
 //
 // A packet crosses without being copied: it stays one of the sender's pool, and goes back there
 // from wherever it is freed.
@@ -12,8 +13,11 @@
 #include <rte_ethdev.h>
 #include <rte_ring.h>
 
+#include <algorithm>
+#include <cctype>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +33,7 @@ constexpr uint64_t kMaxDepth = 65536;
 
 struct Wire {
   std::vector<rte_ring*> towards[2];  // one ring a queue, to either end
-  std::string taken[2];               // by the device of this name
+  std::optional<uint16_t> taken[2];   // by this port
 };
 
 // Looked at while devices are opened and closed only.
@@ -73,7 +77,6 @@ absl::Status MakeRings(const std::string& name, uint16_t queues, uint64_t depth,
   return absl::OkStatus();
 }
 
-// wire: where the options name none, the device's own.
 struct RingOptions {
   std::string wire;
   uint64_t depth = kDepth;
@@ -84,8 +87,9 @@ absl::StatusOr<RingOptions> ReadOptions(const PmdRequest& request) {
   OptionReader reader(request.name, request.options);
   RingOptions out;
   out.wire = reader.String("wire", "");
-  out.loops = out.wire.empty();
-  if (out.loops) out.wire = request.name;
+  const bool numbered = std::isdigit(static_cast<unsigned char>(request.name.back())) != 0;
+  out.loops = out.wire.empty() && numbered;
+  if (out.wire.empty()) out.wire = request.name;
   if (out.wire.size() > 12) reader.Refuse("wire", out.wire, "at most 12 characters");
   out.depth = reader.Unsigned("depth", kDepth, 2, kMaxDepth);
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
@@ -105,8 +109,8 @@ absl::StatusOr<uint16_t> Create(const PmdRequest& request) {
       return status;
     }
   }
-  const size_t end = wire.taken[0].empty() ? 0 : 1;
-  if (!wire.taken[end].empty() || (options->loops && !fresh)) {
+  const size_t end = wire.taken[0] ? 1 : 0;
+  if (wire.taken[end] || (options->loops && !fresh)) {
     return absl::AlreadyExistsError(
         Cat("net_ring: wire '", options->wire, "': both ends are open already"));
   }
@@ -128,28 +132,28 @@ absl::StatusOr<uint16_t> Create(const PmdRequest& request) {
     }
     return absl::InternalError(Cat("net_ring: wire ", options->wire, ": ", why));
   }
-  wire.taken[end] = request.name;
+  wire.taken[end] = static_cast<uint16_t>(port);
   return static_cast<uint16_t>(port);
 }
 
-void Destroyed(const PmdRequest& request) {
-  const absl::StatusOr<RingOptions> options = ReadOptions(request);
-  if (!options.ok()) return;
+void Destroyed(uint16_t port) {
   const std::lock_guard lock(mutex);
-  const auto found = Wires().find(options->wire);
+  const auto found = std::find_if(Wires().begin(), Wires().end(), [&](const auto& wire) {
+    return wire.second.taken[0] == port || wire.second.taken[1] == port;
+  });
   if (found == Wires().end()) return;
   Wire& wire = found->second;
-  const size_t end = wire.taken[0] == request.name ? 0 : 1;
-  wire.taken[end].clear();
+  const size_t end = wire.taken[0] == port ? 0 : 1;
+  wire.taken[end].reset();
   Drain(wire.towards[end]);
-  if (!wire.taken[1 - end].empty()) return;
+  if (wire.taken[1 - end]) return;
   Drain(wire.towards[1 - end]);
   FreeRings(wire);
   Wires().erase(found);
 }
 
 const RegisterPmd kRegister({.driver = "net_ring",
-                             .usage = "net_ringN[,wire=NAME][,depth=256]",
+                             .usage = "net_ring[,wire=NAME][,depth=256]",
                              .create = &Create,
                              .destroyed = &Destroyed,
                              .max_queues = kMaxQueues,
