@@ -173,7 +173,9 @@ class CL_TRIVIAL_ABI PacketBuf {
 
   // Copies min(out.size(), packet_size() - offset) bytes from `offset` on; returns how many.
   size_t CopyOut(size_t offset, std::span<uint8_t> out) const {
-    if (offset == 0 && head_->next_segment == nullptr && head_->length <= out.size()) {
+    // Nothing takes the general way, for it may have nowhere to go: 0 - 1 is no length.
+    const bool fits = head_->length - 1 < out.size();
+    if (offset == 0 && head_->next_segment == nullptr && fits) {
       std::memcpy(out.data(), head_->data, head_->length);
       return head_->length;
     }
