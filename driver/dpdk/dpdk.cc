@@ -114,8 +114,14 @@ class PortOwner {
     if (pmd.arguments != nullptr) arguments = pmd.arguments(request);
     if (!arguments.ok()) return arguments.status();
     const std::string devargs = ToDevargs(*arguments);
-    if (Port::Find(request.name)) {
-      return absl::AlreadyExistsError(Cat("dpdk:", request.name, ": is open already"));
+    if (const std::optional<uint16_t> id = Port::Find(request.name)) {
+      // The EAL's arguments named it.
+      if (!request.options.empty()) {
+        return absl::AlreadyExistsError(Cat("dpdk:", request.name, ": options: value '",
+                                            ToDevargs(request.options),
+                                            "': expected none, for the device is there already"));
+      }
+      return PortOwner(*id, nullptr, false);
     }
     const int result = rte_eal_hotplug_add("vdev", request.name.c_str(), devargs.c_str());
     const std::optional<uint16_t> id = Port::Find(request.name);

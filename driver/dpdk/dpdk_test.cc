@@ -77,6 +77,12 @@ TEST(NetRing, ANumberedOneLoops) {
   EXPECT_EQ(queue.stats().rx_packets, 1u);
 }
 
+TEST(Dpdk, APortHasOneOwner) {
+  const auto device = Open("dpdk:net_null0");
+  EXPECT_THAT(ErrorOf("dpdk:net_null0"), HasSubstr("is open already"));
+  EXPECT_THAT(ErrorOf("dpdk:net_null0,size=128"), HasSubstr("the device is there already"));
+}
+
 TEST(NetRing, WrongOptions) {
   EXPECT_THAT(ErrorOf("dpdk:net_ring,wire=averylongname"), HasSubstr("at most 12 characters"));
   EXPECT_THAT(ErrorOf("dpdk:net_ring,depth=1"), HasSubstr("depth"));

@@ -64,6 +64,11 @@ absl::StatusOr<Port> Port::Open(uint16_t id, const PortConfig& config,
     return absl::NotFoundError(Cat("port ", id, ": DPDK has no such port"));
   }
   if (absl::Status status = Check(id, config, pools.size(), info); !status.ok()) return status;
+  // DPDK forgets the owner when the port is closed.
+  rte_eth_dev_owner owner{.name = "corelane"};
+  if (rte_eth_dev_owner_new(&owner.id) != 0 || rte_eth_dev_owner_set(id, &owner) != 0) {
+    return absl::AlreadyExistsError(Cat("port ", NameOf(id), ": is open already"));
+  }
   Port port(id, config);
   absl::Status status = port.Configure(info);
   if (status.ok()) status = port.SetUpQueues(info, pools);
