@@ -18,6 +18,8 @@ const char* Name(Program program) {
       return "floor";
     case Program::kSockets:
       return "sockets";
+    case Program::kPair:
+      return "pair";
   }
   return "";
 }
@@ -31,6 +33,8 @@ const char* Summary(Program program) {
              "else.";
     case Program::kSockets:
       return "Linux's sockets between two threads, in network namespaces of their own.";
+    case Program::kPair:
+      return "One stack; a second process has the other, at the wire's other end.";
   }
   return "";
 }

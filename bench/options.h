@@ -30,7 +30,7 @@ struct Options {
   bool crr() const { return mode[0] == 'c'; }
 };
 
-enum class Program { kInproc, kFloor, kSockets };
+enum class Program { kInproc, kFloor, kSockets, kPair };
 
 // Reads `bulk|rr|crr [key=value]...` with the keys that `program` has. A status: exit with it.
 std::optional<int> ParseOptions(Program program, int argc, const char* const* argv,

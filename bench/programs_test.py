@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 FOLDER = os.path.dirname(sys.argv.pop(1))
@@ -60,6 +61,41 @@ class ProgramsTest(unittest.TestCase):
     def test_a_device_with_options(self):
         self.inproc("bulk", "device=ring:x,depth=64,mtu=4000")
 
+    def test_a_wire_of_dpdk(self):
+        for mode in ["bulk", "rr", "crr"]:
+            self.inproc(mode, "device=dpdk:net_ring")
+
+    def pair(self, mode, conns):
+        # The path of a Unix socket is short.
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            def command(role, ip, peer, secs):
+                vdev = f"--vdev=net_memif0,role={role},id=0,socket={folder}/wire,socket-abstract=no"
+                program = "serve" if role == "server" else "load"
+                return [os.path.join(FOLDER, "pair"), program, f"mode={mode}", f"conns={conns}", f"ip={ip}",
+                        f"peer={peer}", f"secs={secs}", f"eal={vdev}"]
+            server = subprocess.Popen(command("server", "10.0.0.2", "10.0.0.1", 60), stdout=subprocess.PIPE, text=True)
+            try:
+                self.assertEqual(server.stdout.readline(), "serving\n")
+                load = subprocess.run(command("client", "10.0.0.1", "10.0.0.2", 0.3), capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual(load.returncode, 0, load.stderr)
+            finally:
+                server.terminate()
+                served = server.communicate(timeout=30)[0]
+        self.assertEqual(server.returncode, 0, served)
+        result = json.loads(load.stdout.splitlines()[-1])
+        self.assertEqual(list(result)[: len(FIRST_CLASS)], FIRST_CLASS)
+        verified = json.loads(served.splitlines()[-1])
+        self.assertEqual((result["errors"], verified["errors"]), (0, 0))
+        self.assertGreater(result["per_s"], 0)
+        self.assertGreater(verified["frames_back"], 0)
+
+    def test_two_processes_over_memif(self):
+        for mode in ["bulk", "rr", "crr"]:
+            for conns in [1, 16]:
+                with self.subTest(mode=mode, conns=conns):
+                    self.pair(mode, conns)
+
     def test_no_retransmission_on_a_perfect_wire(self):
         # Losses would only show as less speed otherwise.
         result = self.inproc("bulk")
@@ -101,9 +137,14 @@ class ProgramsTest(unittest.TestCase):
         self.assertIn("device", self.refused("inproc", "rr", "device=ring:x", "lanes=2"))
         self.assertIn("lanes", self.refused("floor", "rr", "lanes=2"))
         self.assertIn("transport", self.refused("sockets", "rr", "transport=pigeon"))
+        self.assertIn("role", self.refused("pair"))
+        self.assertIn("device", self.refused("pair", "serve"))
+        self.assertIn("ip", self.refused("pair", "serve", "device=dpdk:net_null0", "ip=10.0.0"))
+        self.assertIn("peer_mac", self.refused("pair", "load", "device=dpdk:net_null0", "peer_mac=1:2"))
+        self.assertIn("eal", self.refused("pair", "load", "eal=--no-such-argument"))
 
     def test_help(self):
-        for program in ["inproc", "floor", "sockets"]:
+        for program in ["inproc", "floor", "sockets", "pair"]:
             done = run(program, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertIn("secs", done.stdout)
