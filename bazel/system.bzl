@@ -1,24 +1,25 @@
 """Exposes distribution packages as @sys//:NAME, found with pkg-config."""
 
 def _pkg_config(rctx, mods):
-    r = rctx.execute(["pkg-config", "--cflags", "--libs"] + mods)
-    if r.return_code != 0:
-        return None
-    return [x for x in r.stdout.replace("\n", " ").split(" ") if x]
+    """Returns what pkg-config prints, "" when a module is not installed."""
+    r = rctx.execute(["pkg-config", "--cflags", "--libs"] + mods.split(" "))
+    return r.stdout.rstrip("\n") if r.return_code == 0 else ""
 
 def _impl(rctx):
     out = [
         'load("@rules_cc//cc:defs.bzl", "cc_library")',
         'package(default_visibility = ["//visibility:public"])',
     ]
+    answers = []
     for name, mods in rctx.attr.pkgs.items():
         incs, defs, libs = [], [], []
         skip = False
-        flags = _pkg_config(rctx, mods.split(" "))
-        if flags == None:  # what depends on a package that is not installed is skipped
+        answer = _pkg_config(rctx, mods)
+        answers.append("%s: %s" % (mods, answer))
+        if not answer:  # what depends on a package that is not installed is skipped
             out.append("cc_library(name = %r, target_compatible_with = ['@corelane//bazel:not_installed'])" % name)
             continue
-        for f in flags:
+        for f in answer.split(" "):
             if skip:  # the argument of -include
                 skip = False
             elif f == "-include":
@@ -38,6 +39,7 @@ def _impl(rctx):
     for name, libs in rctx.attr.link.items():
         out.append("cc_library(name = %r, linkopts = %r)" % (name, libs.split(" ")))
     rctx.file("BUILD.bazel", "\n".join(out) + "\n")
+    rctx.file("answers", "\n".join(answers) + "\n")  # tools/lib.sh asks again whether they still hold
 
 system_repository = repository_rule(
     implementation = _impl,

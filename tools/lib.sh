@@ -31,12 +31,16 @@ print_help() {
   awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
 }
 
+# call_bazel ARGS...: in the workspace of the current folder.
+call_bazel() {
+  # shellcheck disable=SC2086  # a list of options
+  "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} "$@"
+}
+
 # Removes the bazel-... links that a build with another output base left at the root: Bazel would take what
 # they lead to for packages of this workspace.
 drop_foreign_links() {
-  local link base
-  # shellcheck disable=SC2086  # a list of options
-  base=$(cd "$ROOT" && "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} info output_base 2>/dev/null) || return 0
+  local base=$1 link
   for link in "$ROOT"/bazel-*; do
     [ -L "$link" ] || continue
     case $(readlink "$link") in
@@ -46,22 +50,43 @@ drop_foreign_links() {
   done
 }
 
+# Bazel asks pkg-config for the system's libraries once in an output base and keeps the answers: has it ask again
+# when one of them is another one now, since a package came or went.
+refresh_system_libraries() {
+  local sys=$1/external/sys modules answer now
+  [ -f "$sys/answers" ] || return 0
+  while IFS=: read -r modules answer; do
+    # shellcheck disable=SC2086  # a list of modules
+    now=$(pkg-config --cflags --libs $modules 2>/dev/null) || now=
+    [ "${answer# }" = "$now" ] && continue
+    printf '%s: the system has another %s than when Bazel last looked: it looks again\n' "$PROGRAM" "$modules" >&2
+    call_bazel sync --only=sys >/dev/null 2>&1 ||
+      fail "bazel sync --only=sys failed: run it in $PWD to see why"
+    return 0
+  done <"$sys/answers"
+}
+
+# Before each call of Bazel in the workspace of the current folder.
+prepare_workspace() {
+  local base
+  base=$(call_bazel info output_base 2>/dev/null) || return 0
+  drop_foreign_links "$base"
+  refresh_system_libraries "$base"
+}
+
 # bazel_build_command COMMAND ARGS...: a command that takes build options, run at the root.
 bazel_build_command() {
   local command=$1
   shift
-  drop_foreign_links
-  # shellcheck disable=SC2086  # lists of options
-  (cd "$ROOT" && "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} "$command" ${BAZEL_FLAGS:-} "$@")
+  # shellcheck disable=SC2086  # a list of options
+  (cd "$ROOT" && prepare_workspace && call_bazel "$command" ${BAZEL_FLAGS:-} "$@")
 }
 
 # bazel_query ARGS...: `bazel query`, quiet unless it fails.
 bazel_query() {
   local errors status=0
-  drop_foreign_links
   errors=$(mktemp)
-  # shellcheck disable=SC2086  # a list of options
-  (cd "$ROOT" && "${BAZEL:-bazel}" ${BAZEL_STARTUP:-} query --noshow_progress "$@") 2>"$errors" || status=$?
+  (cd "$ROOT" && prepare_workspace && call_bazel query --noshow_progress "$@") 2>"$errors" || status=$?
   if [ "$status" -ne 0 ]; then cat "$errors" >&2; fi
   rm -f "$errors"
   return "$status"
