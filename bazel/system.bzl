@@ -1,9 +1,9 @@
 """Exposes distribution packages as @sys//:NAME, found with pkg-config."""
 
 def _pkg_config(rctx, mods):
-    """Returns what pkg-config prints, "" when a module is not installed."""
+    """Returns what pkg-config prints, "-" when a module is not installed."""
     r = rctx.execute(["pkg-config", "--cflags", "--libs"] + mods.split(" "))
-    return r.stdout.rstrip("\n") if r.return_code == 0 else ""
+    return r.stdout.rstrip("\n") if r.return_code == 0 else "-"
 
 def _impl(rctx):
     out = [
@@ -16,10 +16,10 @@ def _impl(rctx):
         skip = False
         answer = _pkg_config(rctx, mods)
         answers.append("%s: %s" % (mods, answer))
-        if not answer:  # what depends on a package that is not installed is skipped
+        if answer == "-":  # what depends on a package that is not installed is skipped
             out.append("cc_library(name = %r, target_compatible_with = ['@corelane//bazel:not_installed'])" % name)
             continue
-        for f in answer.split(" "):
+        for f in [x for x in answer.split(" ") if x]:
             if skip:  # the argument of -include
                 skip = False
             elif f == "-include":

@@ -57,7 +57,7 @@ refresh_system_libraries() {
   [ -f "$sys/answers" ] || return 0
   while IFS=: read -r modules answer; do
     # shellcheck disable=SC2086  # a list of modules
-    now=$(pkg-config --cflags --libs $modules 2>/dev/null) || now=
+    now=$(pkg-config --cflags --libs $modules 2>/dev/null) || now=-
     [ "${answer# }" = "$now" ] && continue
     printf '%s: the system has another %s than when Bazel last looked: it looks again\n' "$PROGRAM" "$modules" >&2
     call_bazel sync --only=sys >/dev/null 2>&1 ||
