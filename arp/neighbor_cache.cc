@@ -56,6 +56,18 @@ const MacAddress* NeighborCache::Lookup(uint16_t interface, const IpAddress& add
   return &entry->mac;
 }
 
+void NeighborCache::Resolve(uint16_t interface, const IpAddress& address, Instant now) {
+  NeighborHandle handle;
+  Lookup(interface, address, now, handle);
+  if (handle.entry == nullptr) return;
+  Neighbor& entry = *handle.entry;
+  if (entry.state == NeighborState::kDelay) {
+    StartProbe(entry, now);
+  } else if (entry.state == NeighborState::kReachable || entry.state == NeighborState::kStatic) {
+    entry.changed = ++changes_;
+  }
+}
+
 void NeighborCache::Hold(const NeighborHandle& handle, PacketBuf packet, Instant now) {
   (void)now;
   Neighbor* entry = handle.entry;
@@ -148,6 +160,11 @@ void NeighborCache::OnSolicitation(uint16_t interface, const IpAddress& address,
   if (!entry->pending.empty()) SetOutput(*entry);
 }
 
+bool NeighborCache::IsUnresolved(uint16_t interface, const IpAddress& address) const {
+  const Neighbor* const entry = FindEntry(interface, address);
+  return entry != nullptr && entry->state == NeighborState::kIncomplete;
+}
+
 bool NeighborCache::IsAwaited(uint16_t interface, const IpAddress& address) const {
   const Neighbor* entry = FindEntry(interface, address);
   return entry != nullptr &&
@@ -211,6 +228,7 @@ bool NeighborCache::AddStatic(uint16_t interface, const IpAddress& address, cons
   if (entry == nullptr) return false;
   EnterState(*entry, NeighborState::kStatic);
   entry->mac = mac;
+  entry->changed = ++changes_;
   entry->usable_until = kNever;
   if (!entry->pending.empty()) SetOutput(*entry);
   return true;
@@ -354,11 +372,13 @@ void NeighborCache::BecomeReachable(Neighbor& entry, Instant now) {
   if (now >= redraw_at_) DrawReachableTime(now);
   EnterState(entry, NeighborState::kReachable);
   entry.reachable_until = entry.usable_until = now + reachable_time_;
+  entry.changed = ++changes_;
   reachable_.PushBack(entry);
 }
 
 void NeighborCache::BecomeStale(Neighbor& entry) {
   EnterState(entry, NeighborState::kStale);
+  entry.changed = ++changes_;
   stale_.PushBack(entry);
 }
 

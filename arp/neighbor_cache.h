@@ -70,6 +70,7 @@ struct Neighbor {
   Instant reachable_until = Instant::min();
   IpAddress address;
   uint16_t interface = 0;
+  uint64_t changed = 0;       // NeighborCache::changes() when it was last learned or confirmed
   uint8_t solicitations = 0;  // sent in this state
   bool solicit_due = false;
   uint32_t index = 0;
@@ -169,8 +170,13 @@ class NeighborCache {
   // §7.2.3), or a router's: creates or changes the entry, to STALE.
   void OnSolicitation(uint16_t interface, const IpAddress& address, const MacAddress& mac,
                       Instant now);
+  // Somebody else asks for it: starts what makes it reachable at once, without the delay that a use
+  // has. One that is reachable counts as changed.
+  void Resolve(uint16_t interface, const IpAddress& address, Instant now);
   // Whether a solicitation to this neighbor is unanswered (INCOMPLETE or PROBE).
   bool IsAwaited(uint16_t interface, const IpAddress& address) const;
+  // Whether its MAC address is being asked for.
+  bool IsUnresolved(uint16_t interface, const IpAddress& address) const;
 
   // --- time and outputs ---
 
@@ -212,6 +218,8 @@ class NeighborCache {
       if (entry.state != NeighborState::kFree) visit(entry);
     }
   }
+  // Grows whenever a neighbor is learned or confirmed.
+  uint64_t changes() const { return changes_; }
   size_t size() const { return size_; }
   size_t incomplete() const { return incomplete_count_; }
   size_t pending_packets() const { return pending_count_; }
@@ -256,6 +264,7 @@ class NeighborCache {
   std::vector<std::unique_ptr<Neighbor[]>> slabs_;
   size_t created_ = 0;
   size_t size_ = 0;
+  uint64_t changes_ = 0;
   size_t incomplete_count_ = 0;
   size_t pending_count_ = 0;
   std::vector<uint32_t> buckets_;

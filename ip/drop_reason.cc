@@ -112,6 +112,8 @@ std::string_view ToString(DropReason reason) {
       return "tcp-memory";
     case DropReason::kTcpReassemblyLimit:
       return "tcp-reassembly-limit";
+    case DropReason::kForwardRingFull:
+      return "forward-ring-full";
     case DropReason::kNoRoute:
       return "no-route";
     case DropReason::kNoSourceAddress:

@@ -81,6 +81,9 @@ enum class DropReason : uint8_t {
   kTcpMemory,
   kTcpReassemblyLimit,
 
+  // Between lanes.
+  kForwardRingFull,
+
   // Sending.
   kNoRoute,
   kNoSourceAddress,

@@ -71,6 +71,12 @@ bool RouteTable::Remove(uint16_t interface, const IpPrefix& prefix) {
   return erased > 0;
 }
 
+void RouteTable::Replace(const RouteTable& other) {
+  routes_ = other.routes_;
+  groups_ = other.groups_;
+  ++generation_;
+}
+
 void RouteTable::RemoveInterface(uint16_t interface) {
   std::erase_if(routes_, [&](const Route& route) { return route.interface == interface; });
   Rebuild();

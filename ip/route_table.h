@@ -41,6 +41,8 @@ class RouteTable {
   // Removes every route with this prefix on this interface. False: there is none.
   bool Remove(uint16_t interface, const IpPrefix& prefix);
   void RemoveInterface(uint16_t interface);
+  // Has the other table's routes from now on. A change, whatever they are.
+  void Replace(const RouteTable& other);
 
   // Null: no route. The pointer is good until the next change.
   const Route* Lookup(const IpAddress& destination) const;

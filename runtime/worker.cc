@@ -55,8 +55,8 @@ void Worker::DestroyPending() {
   }
 }
 
-stack::Stack& Worker::NewStack(const stack::StackOptions& options) {
-  owned_stacks_.push_back(std::make_unique<stack::Stack>(options, now()));
+stack::Stack& Worker::NewStack(const stack::StackOptions& options, stack::Lane* lane) {
+  owned_stacks_.push_back(std::make_unique<stack::Stack>(options, now(), lane));
   stacks_.push_back(owned_stacks_.back().get());
   return *stacks_.back();
 }
@@ -237,6 +237,7 @@ bool Worker::ArmWakes(Instant& deadline) {
     for (size_t i = 0; i < stack->network().interfaces(); ++i) {
       if (!arm(stack->network().interface(i).queue().ArmWake())) return false;
     }
+    if (!arm(stack->ArmWake())) return false;
   }
   for (Pollable* const pollable : pollables_) {
     if (!arm(pollable->ArmWake())) return false;

@@ -172,8 +172,9 @@ class Worker : public boost::asio::execution_context {
 
   executor_type get_executor() noexcept { return WorkerExecutor(*this); }
 
-  // A stack that the worker owns. The first one is what sockets use that name none.
-  stack::Stack& NewStack(const stack::StackOptions& options);
+  // A stack that the worker owns; lane: of a group, which outlives the worker. The first stack is
+  // what sockets use that name none.
+  stack::Stack& NewStack(const stack::StackOptions& options, stack::Lane* lane = nullptr);
   // A stack that the worker only drives; it outlives the worker.
   void AttachStack(stack::Stack& stack);
   // Null: there is none yet.

@@ -22,7 +22,9 @@ Network::Network(const StackOptions& options, Random& random, Instant now)
       icmp_limiter_(options.icmp_errors_per_second, options.icmp_error_burst),
       paths_(options.max_tcp_sockets + 1024, FlowHashKey::FromSeed(random.Next64())) {}
 
-Network::~Network() = default;
+Network::~Network() {
+  if (lane_ != nullptr) lane_->Leave();
+}
 
 absl::Status Network::AddInterface(driver::DeviceQueue& queue, const driver::DeviceInfo& info,
                                    const InterfaceOptions& options) {
@@ -77,7 +79,7 @@ void Network::PumpNeighbors(Instant now) {
     switch (output.kind) {
       case arp::NeighborOutput::Kind::kSolicitMulticast:
       case arp::NeighborOutput::Kind::kSolicitUnicast:
-        Solicit(output);
+        Solicit(output, now);
         break;
       case arp::NeighborOutput::Kind::kTransmit: {
         const bool v4 = output.packet.data()[0] >> 4 == 4;
@@ -94,7 +96,11 @@ void Network::PumpNeighbors(Instant now) {
   }
 }
 
-void Network::Solicit(const arp::NeighborOutput& output) {
+void Network::Solicit(const arp::NeighborOutput& output, Instant now) {
+  if (lane_ != nullptr && !lane_->is_owner()) {
+    AskOwner(output, now);
+    return;
+  }
   Interface& interface = *interfaces_[output.interface];
   const bool unicast = output.kind == arp::NeighborOutput::Kind::kSolicitUnicast;
   const auto source =

@@ -31,6 +31,7 @@
 #include "ip/route_table.h"
 #include "stack/config.h"
 #include "stack/interface.h"
+#include "stack/lane_group.h"
 #include "stack/path.h"
 
 namespace corelane::stack {
@@ -45,6 +46,8 @@ class TransportSink {
                                Instant now) = 0;
   // A received ICMP error about one of our packets.
   virtual void OnIcmpError(const ip::IcmpErrorReport& report, Instant now) = 0;
+  // Whether a connected UDP socket has these endpoints.
+  virtual bool HasUdpFlow(const tcp::FourTuple& tuple) const = 0;
   // A packet of ours could not be sent: its neighbor does not answer. It begins with its IP header.
   virtual void OnUnreachable(const PacketBuf& packet, Instant now) = 0;
 };
@@ -95,6 +98,17 @@ class Network {
   // Frames dropped and packets refused, by reason.
   ip::DropCounters& drops() { return drops_; }
   const NetworkCounters& counters() const { return counters_; }
+
+  // --- lanes ---
+  // Before anything else. The lane outlives the network.
+  void JoinLane(Lane& lane);
+  // Null: this core has no others beside it.
+  Lane* lane() { return lane_; }
+  // Takes over what was published, and a burst of what other lanes forwarded. Returns how many
+  // packets that was.
+  size_t BeginLaneTurn(Instant now);
+  // Publishes what changed (lane 0), and wakes who was handed something.
+  void EndLaneTurn(Instant now);
 
   // --- sending ---
   // Fills what a path knows where it is out of date. False: no route.
@@ -152,7 +166,7 @@ class Network {
                  ip::DestinationKind kind, Instant now);
   void InputNdp(Interface& interface, PacketBuf& packet, const ip::IpIngress& ip, Instant now);
   void PumpNeighbors(Instant now);
-  void Solicit(const arp::NeighborOutput& output);
+  void Solicit(const arp::NeighborOutput& output, Instant now);
   bool PrependIp(Path& path, PacketBuf& packet, uint8_t protocol, bool dont_fragment);
   // Cuts a whole IP packet into fragments of `mtu` bytes. False: out of packets, counted.
   bool Fragment(const PacketBuf& packet, const IpAddress& from, const IpAddress& to,
@@ -168,6 +182,20 @@ class Network {
                       PacketBuf packet, Instant now);
   void SendFrame(Interface& interface, const MacAddress& to, uint16_t ether_type, PacketBuf packet);
   void Enqueue(Interface& interface, PacketBuf frame);
+
+  // --- lanes ---
+  void TakeOverNetwork();
+  void TakeOverNeighbors(Instant now);
+  void AskOwner(const arp::NeighborOutput& output, Instant now);
+  void PublishNeighbors(Instant now);
+  // True: the packet is another lane's, and gone.
+  bool SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTuple& tuple,
+                 const uint32_t* hash);
+  bool SteerTransport(PacketBuf& packet, const ip::IpIngress& ip);
+  bool SteerReport(PacketBuf& packet, const ip::IcmpErrorReport& report);
+  bool SteerFragment(PacketBuf& packet, const ip::IpIngress& ip);
+  bool SteerToOwner(PacketBuf& packet, Forwarded::Kind kind);
+  void Forward(size_t to, Forwarded::Kind kind, PacketBuf packet);
 
   const StackOptions& options_;
   TcpLayer* tcp_ = nullptr;
@@ -185,6 +213,12 @@ class Network {
   ip::DropCounters drops_;
   NetworkCounters counters_;
   bool link_group_ = false;  // the frame at hand came to a group address
+  LaneMask visited_ = 0;     // lanes that the packet at hand came through
+  Lane* lane_ = nullptr;
+  // What was published last, or taken over.
+  uint64_t network_generation_ = 0;
+  uint64_t network_stamp_ = 0;
+  uint64_t neighbor_stamp_ = 0;
 };
 
 }  // namespace corelane::stack

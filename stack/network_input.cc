@@ -75,6 +75,7 @@ void Network::Input(Interface& interface, PacketBuf packet, Instant now) {
 }
 
 void Network::InputArp(Interface& interface, PacketBuf& packet, Instant now) {
+  if (SteerToOwner(packet, Forwarded::Kind::kArp)) return;
   packet.PullUp(std::min(packet.packet_size(), arp::ArpPacket::length()));
   const auto view = arp::ArpView::Parse(packet.bytes());
   if (!view) {
@@ -157,6 +158,7 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
     packet.TrimBack(packet.packet_size() - ip.packet_length());
   }
   if (ip.fragment) [[unlikely]] {
+    if (lane_ != nullptr && SteerFragment(packet, ip)) return;
     const DropReason drop = reassembler_.Input(packet, ip, now);
     if (drop != DropReason::kNone) {
       Drop(drop);
@@ -166,6 +168,7 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
     counters_.fragments_in.Increment(1);
     if (packet) {
       counters_.reassembled.Increment(1);
+      visited_ = 0;
       InputReassembled(interface, std::move(packet), now);
     }
     return;
@@ -176,6 +179,7 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
 void Network::InputReassembled(Interface& interface, PacketBuf packet, Instant now) {
   packet.PullUp(std::min(packet.packet_size(), kHeadersMax));
   const bool v4 = packet.data()[0] >> 4 == 4;
+  packet->interface = interface.index();
   ip::IpIngress ip;
   const DropReason bad = v4 ? ip::ParseIpv4(packet.bytes(), packet.packet_size(), true, ip)
                             : ip::ParseIpv6(packet.bytes(), packet.packet_size(), ip);
@@ -196,9 +200,11 @@ void Network::Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip
         Drop(DropReason::kIpNotForUs);
         return;
       }
+      if (lane_ != nullptr && SteerTransport(packet, ip)) return;
       tcp_->OnPacket(std::move(packet), ip, now);
       return;
     case ip::protocol::kUdp: {
+      if (lane_ != nullptr && SteerTransport(packet, ip)) return;
       const DropReason drop = sink_->OnUdp(packet, ip, kind, now);
       if (drop == DropReason::kNone) return;
       Drop(drop);
@@ -247,6 +253,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
   }
   const uint8_t type = message[0];
   if (!v4 && type >= ip::icmpv6_type::kRouterSolicitation && type <= ip::icmpv6_type::kRedirect) {
+    if (SteerToOwner(packet, Forwarded::Kind::kIp)) return;
     InputNdp(interface, packet, ip, now);
     return;
   }
@@ -285,6 +292,7 @@ void Network::InputIcmp(Interface& interface, PacketBuf packet, const ip::IpIngr
     Drop(drop);
     return;
   }
+  if (lane_ != nullptr && SteerReport(packet, report)) return;
   counters_.icmp_errors_in.Increment(1);
   sink_->OnIcmpError(report, now);
 }

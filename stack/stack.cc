@@ -7,7 +7,7 @@
 
 namespace corelane::stack {
 
-Stack::Stack(const StackOptions& options, Instant now)
+Stack::Stack(const StackOptions& options, Instant now, Lane* lane)
     : options_(options),
       random_(options.seed),
       now_(now),
@@ -16,9 +16,17 @@ Stack::Stack(const StackOptions& options, Instant now)
       udp_(network_, random_) {
   options_.batch = std::clamp<size_t>(options_.batch, 1, kMaxBatch);
   network_.SetTransports(&tcp_, this);
+  if (lane == nullptr) return;
+  network_.JoinLane(*lane);
+  if (network_.lane() != nullptr) udp_.JoinLane(*lane);
 }
 
 Stack::~Stack() = default;
+
+std::optional<driver::WakeSource> Stack::ArmWake() {
+  if (network_.lane() == nullptr) return driver::WakeSource{};
+  return network_.lane()->ArmWake();
+}
 
 absl::Status Stack::AddInterface(driver::DeviceQueue& queue, const driver::DeviceInfo& info,
                                  const InterfaceOptions& options) {
@@ -56,6 +64,7 @@ size_t Stack::Receive(Instant now) {
     received += ReceiveFrom(network_.interface(i), now);
   }
   if (received > 0) tcp_.FlushMerged(now);
+  if (network_.lane() != nullptr) received += network_.BeginLaneTurn(now);
   if (network_.MayBeDue(now)) network_.OnTimer(now);
   if (tcp_.MayBeDue(now)) tcp_.OnTimer(now);
   return received;
@@ -72,6 +81,7 @@ size_t Stack::Transmit(Instant now) {
       if (taken == 0) break;
     }
   }
+  if (network_.lane() != nullptr) network_.EndLaneTurn(now);
   return sent;
 }
 
@@ -91,6 +101,8 @@ bool Stack::HasOutput() const {
 
 Instant Stack::NextDeadline() const {
   if (HasOutput()) return now_;
+  const Lane* const lane = const_cast<Network&>(network_).lane();
+  if (lane != nullptr && lane->HasInput()) return now_;
   Instant next = std::min(network_.NextDeadline(), tcp_.NextDeadline());
   for (size_t i = 0; i < network_.interfaces(); ++i) {
     next = std::min(next, const_cast<Network&>(network_).interface(i).queue().NextEvent());

@@ -33,7 +33,8 @@ namespace corelane::stack {
 
 class Stack : private TransportSink {
  public:
-  Stack(const StackOptions& options, Instant now);
+  // lane: of a group of several cores; it outlives the stack.
+  Stack(const StackOptions& options, Instant now, Lane* lane = nullptr);
   ~Stack() override;
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
@@ -54,6 +55,8 @@ class Stack : private TransportSink {
   // When Poll() is due at the latest, if no packet arrives and no socket is used: now or earlier
   // while output is pending.
   Instant NextDeadline() const;
+  // What wakes the stack beside its devices: as driver::DeviceQueue::ArmWake().
+  std::optional<driver::WakeSource> ArmWake();
   // Output that waits for a turn or for the device.
   bool HasOutput() const;
 
@@ -71,6 +74,7 @@ class Stack : private TransportSink {
                        Instant now) override;
   void OnIcmpError(const ip::IcmpErrorReport& report, Instant now) override;
   void OnUnreachable(const PacketBuf& packet, Instant now) override;
+  bool HasUdpFlow(const tcp::FourTuple& tuple) const override { return udp_.HasFlow(tuple); }
   size_t ReceiveFrom(Interface& interface, Instant now);
 
   StackOptions options_;

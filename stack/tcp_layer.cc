@@ -32,6 +32,7 @@ TcpLayer::TcpLayer(const StackOptions& options, Network& network, Random& random
 
 TcpLayer::~TcpLayer() {
   for (Held& held : held_) held.payload.Reset();
+  for (const auto& listener : listeners_) Announce(listener->local_.port, false);
   listeners_.clear();
   while (!all_.empty()) Free(all_.front());
 }
@@ -56,6 +57,7 @@ uint16_t TcpLayer::PickPort(const IpAddress& local, const Endpoint& remote) {
   for (uint32_t i = 0; i < count; ++i) {
     const auto port = static_cast<uint16_t>(first + (offset + port_counter_++) % count);
     const tcp::FourTuple tuple{local, remote.address, port, remote.port};
+    if (!LandsHere(tuple)) continue;
     const uint32_t hash = table_.Hash(tuple);
     if (table_.Find(tuple, hash) == nullptr &&
         time_wait_.Find(tuple, time_wait_.Hash(tuple)) == nullptr &&
@@ -106,6 +108,7 @@ TcpSocket* TcpLayer::Connect(const Endpoint& remote, const TcpConnectOptions& op
   }
   table_.Insert(socket, hash);
   socket->in_table_ = true;
+  if (!LandsHere(tuple)) Claim(*socket);
   const tcp::InitialNumbers initial = secrets_.ForConnection(tuple, now_);
   socket->connection_.OpenActive(initial.iss, initial.timestamp_offset, now_);
   error = TcpSetupError::kNone;
@@ -136,6 +139,7 @@ TcpListener* TcpLayer::Listen(const Endpoint& local, size_t backlog, TcpSetupErr
     return nullptr;
   }
   error = TcpSetupError::kNone;
+  Announce(at.port, true);
   const auto behind = std::upper_bound(
       listeners_.begin(), listeners_.end(), at.port,
       [](uint16_t port, const auto& listener) { return port < listener->local_.port; });
@@ -168,6 +172,27 @@ TcpListener* TcpLayer::FindListener(const IpAddress& address, uint16_t port) con
     }
   }
   return best;
+}
+
+// --- lanes ---
+
+void TcpLayer::Announce(uint16_t port, bool listening) {
+  Lane* const lane = network_.lane();
+  if (lane == nullptr) return;
+  lane->group().ChangeSteering([&](Steering& s) {
+    if (listening) {
+      s.AddPort(ip::protocol::kTcp, port, lane->index());
+    } else {
+      s.RemovePort(ip::protocol::kTcp, port, lane->index());
+    }
+  });
+}
+
+void TcpLayer::Claim(TcpSocket& socket) {
+  Lane& lane = *network_.lane();
+  socket.claimed_ = true;
+  lane.group().ChangeSteering(
+      [&](Steering& s) { s.Claim(ip::protocol::kTcp, socket.tuple_, lane.index()); });
 }
 
 void TcpLayer::Release(TcpSocket& socket) {
@@ -203,6 +228,7 @@ void TcpLayer::ReleaseListener(TcpListener& listener) {
     }
   }
   listener.ready_.Unlink();
+  Announce(listener.local_.port, false);
   std::erase_if(listeners_, [&](const auto& l) { return l.get() == &listener; });
 }
 
@@ -293,6 +319,11 @@ void TcpLayer::Settle(TcpSocket& socket) {
 void TcpLayer::Free(TcpSocket& socket) {
   timers_.Cancel(socket.timer_);
   RemoveFromTable(socket);
+  if (socket.claimed_ && network_.lane() != nullptr) {
+    Lane& lane = *network_.lane();
+    lane.group().ChangeSteering(
+        [&](Steering& s) { s.Unclaim(ip::protocol::kTcp, socket.tuple_, lane.index()); });
+  }
   network_.paths().Release(socket.path_);
   sockets_.Delete(&socket);
 }

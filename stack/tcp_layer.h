@@ -82,6 +82,11 @@ class TcpLayer {
 
   // --- looking at it ---
   tcp::Counters& counters() { return counters_; }
+  // A connection or its TIME-WAIT.
+  bool Knows(const tcp::FourTuple& tuple) const {
+    return table_.Find(tuple) != nullptr ||
+           time_wait_.Find(tuple, time_wait_.Hash(tuple)) != nullptr;
+  }
   size_t sockets() const { return table_.size(); }
   size_t time_wait() const { return time_wait_.size(); }
   size_t orphans() const { return orphan_count_; }
@@ -124,6 +129,14 @@ class TcpLayer {
   void SendBare(const tcp::FourTuple& tuple, const tcp::OutgoingHeader& header,
                 const tcp::OutgoingOptions& options, Instant now);
 
+  // Tells the other lanes of a port that is listened on.
+  void Announce(uint16_t port, bool listening);
+  void Claim(TcpSocket& socket);
+  // Whether packets to the flow come to this core by themselves.
+  bool LandsHere(const tcp::FourTuple& tuple) {
+    const Lane* const lane = network_.lane();
+    return lane == nullptr || lane->steering().LandsOn(tuple, lane->index());
+  }
   TcpListener* FindListener(const IpAddress& address, uint16_t port) const;
   uint16_t PickPort(const IpAddress& local, const Endpoint& remote);
   TcpSocket* NewSocket(const tcp::FourTuple& tuple, const tcp::Options& options, Path* path);

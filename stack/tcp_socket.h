@@ -97,6 +97,7 @@ class TcpSocket : public tcp::FlowTableNode<TcpSocket> {
   bool in_table_ = false;
   bool released_ = false;
   bool embryonic_ = false;
+  bool claimed_ = false;  // from the lane that its packets would go to
   tcp::Connection connection_;
 };
 

@@ -37,7 +37,30 @@ UdpLayer::UdpLayer(Network& network, Random& random)
     : network_(network),
       table_(FlowHashKey::FromSeed(random.Next64()), SipKey{random.Next64(), random.Next64()}) {}
 
+void UdpLayer::JoinLane(Lane& lane) {
+  udp::UdpTable::PortPolicy policy;
+  policy.modulus = static_cast<uint32_t>(lane.group().lanes());
+  policy.remainder = static_cast<uint32_t>(lane.index());
+  policy.context = &lane;
+  policy.prefers = [](void* context, const Endpoint& local, const Endpoint& remote) {
+    const Lane& me = *static_cast<const Lane*>(context);
+    return me.steering().LandsOn({local.address, remote.address, local.port, remote.port},
+                                 me.index());
+  };
+  table_.SetPortPolicy(policy);
+}
+
+void UdpLayer::Announce(const udp::UdpSocket& socket) {
+  Lane* const lane = network_.lane();
+  if (lane == nullptr) return;
+  const uint16_t port = socket.local().port;
+  announced_.emplace_back(&socket, port);
+  lane->group().ChangeSteering(
+      [&](Steering& s) { s.AddPort(ip::protocol::kUdp, port, lane->index()); });
+}
+
 UdpLayer::~UdpLayer() {
+  while (!announced_.empty()) Withdraw(*announced_.back().first);
   for (auto& socket : sockets_) table_.Unbind(*socket);
 }
 
@@ -46,7 +69,20 @@ udp::UdpSocket* UdpLayer::Open(const udp::UdpOptions& options) {
   return sockets_.back().get();
 }
 
+void UdpLayer::Withdraw(const udp::UdpSocket& socket) {
+  const auto at = std::find_if(announced_.begin(), announced_.end(),
+                               [&](const auto& a) { return a.first == &socket; });
+  if (at == announced_.end()) return;
+  const uint16_t port = at->second;
+  announced_.erase(at);
+  Lane* const lane = network_.lane();
+  if (lane == nullptr) return;
+  lane->group().ChangeSteering(
+      [&](Steering& s) { s.RemovePort(ip::protocol::kUdp, port, lane->index()); });
+}
+
 void UdpLayer::Close(udp::UdpSocket* socket) {
+  Withdraw(*socket);
   table_.Unbind(*socket);
   std::erase_if(sockets_, [&](const auto& s) { return s.get() == socket; });
 }
@@ -58,7 +94,9 @@ udp::BindResult UdpLayer::Bind(udp::UdpSocket& socket, const Endpoint& local) {
       network_.addresses().Find(local.address) == nullptr) {
     return udp::BindResult::kFamilyMismatch;
   }
-  return table_.Bind(socket, local);
+  const udp::BindResult result = table_.Bind(socket, local);
+  if (result == udp::BindResult::kOk && local.port != 0) Announce(socket);
+  return result;
 }
 
 udp::BindResult UdpLayer::Connect(udp::UdpSocket& socket, const Endpoint& remote) {

@@ -56,15 +56,29 @@ class UdpLayer {
   udp::UdpSocket* NextReady() { return table_.PollReady(); }
 
   ip::DropReason OnPacket(PacketBuf& packet, const ip::IpIngress& ip, ip::DestinationKind kind);
+  // Whether a connected socket has these endpoints.
+  bool HasFlow(const tcp::FourTuple& tuple) const {
+    const udp::UdpSocket* const socket =
+        table_.Find({tuple.local, tuple.local_port}, {tuple.remote, tuple.remote_port});
+    return socket != nullptr && socket->connected();
+  }
+  // Ports are chosen and announced so that what comes back finds this lane.
+  void JoinLane(Lane& lane);
   bool OnIcmpError(const ip::IcmpErrorReport& report) { return table_.OnIcmpError(report); }
   UdpCounters& counters() { return counters_; }
   size_t sockets() const { return sockets_.size(); }
 
  private:
+  // Of a port that the application chose; and when the socket is gone.
+  void Announce(const udp::UdpSocket& socket);
+  void Withdraw(const udp::UdpSocket& socket);
+
   Network& network_;
   udp::UdpTable table_;
   UdpCounters counters_;
   std::vector<std::unique_ptr<udp::UdpSocket>> sockets_;
+  // Bound to a port of their own choice, which other lanes must know of.
+  std::vector<std::pair<const udp::UdpSocket*, uint16_t>> announced_;
 };
 
 }  // namespace corelane::stack

@@ -217,11 +217,15 @@ uint16_t UdpTable::PickPort(const UdpSocket& socket, const IpAddress& local,
   // Sockets for one destination differ too: the counter enters the hash.
   StoreBe32(input.data() + 34, port_counter_++);
   const auto start = static_cast<uint32_t>(SipHash24(secret_, input) % kPorts);
+  uint16_t second_best = 0;
   for (uint32_t i = 0; i < kPorts; ++i) {
     const auto port = static_cast<uint16_t>(kFirstEphemeral + (start + i) % kPorts);
-    if (IsFree(socket, {local, port}, false)) return port;
+    if (port % policy_.modulus != policy_.remainder || !IsFree(socket, {local, port}, false))
+      continue;
+    if (IsPreferred({local, port}, remote)) return port;
+    if (second_best == 0) second_best = port;
   }
-  return 0;
+  return second_best;
 }
 
 void UdpTable::Link(UdpSocket& socket) {

@@ -49,6 +49,15 @@ class UdpTable {
   UdpTable(const UdpTable&) = delete;
   UdpTable& operator=(const UdpTable&) = delete;
 
+  // Of the ephemeral ports only those that are `remainder` modulo `modulus`; among them rather one
+  // that prefers() wants, for sockets with a peer. Where several lanes share their addresses.
+  struct PortPolicy {
+    uint32_t modulus = 1;
+    uint32_t remainder = 0;
+    bool (*prefers)(void* context, const Endpoint& local, const Endpoint& remote) = nullptr;
+    void* context = nullptr;
+  };
+  void SetPortPolicy(const PortPolicy& policy) { policy_ = policy; }
   // local.port 0: an ephemeral one. The address may be unspecified; whether it is ours is the
   // caller's to check. The socket must stay where it is until Unbind().
   BindResult Bind(UdpSocket& socket, const Endpoint& local);
@@ -92,6 +101,12 @@ class UdpTable {
   ip::DropReason DeliverToGroup(PacketBuf& packet, const UdpIngress& udp, const ip::IpIngress& ip,
                                 PacketPool& pool);
 
+  bool IsPreferred(const Endpoint& local, const Endpoint& remote) const {
+    return policy_.prefers == nullptr || remote.port == 0 ||
+           policy_.prefers(policy_.context, local, remote);
+  }
+
+  PortPolicy policy_;
   FlowHashKey hash_key_;
   SipKey secret_;
   uint32_t port_counter_ = 0;

@@ -1,0 +1,224 @@
+// LaneGroup: what the stacks of several cores share, one lane each: who owns which flow, packets on
+// their way to their owners, and the addresses, routes and neighbors that lane 0 keeps for all.
+//
+//   LaneGroup group({.lanes = 4});
+//   stack::Stack stack(options, now, &group.lane(i));             // on the thread of lane i
+//
+//   lane i --Forward--> [ ring i->j ] --TakeForwarded--> lane j    copies, and gives back
+//          <-Reclaim--- [ used i<-j ] <----------------
+//
+// Configuration is published as immutable values (core/published.h): a lane looks at one counter a
+// turn and takes over what changed. Changing it takes a lock, which no lane ever waits for on the
+// data path. Lane 0's stack is where addresses, routes and neighbors are changed at run time; it
+// alone answers and asks for neighbors.
+//
+// Ownership: devices outlive the group, the group outlives the stacks. Threading: each Lane belongs
+// to its stack's thread; what a LaneGroup offers itself may be called by any.
+
+#ifndef CORELANE_STACK_LANE_GROUP_H_
+#define CORELANE_STACK_LANE_GROUP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/counter.h"
+#include "core/packet.h"
+#include "core/published.h"
+#include "core/spsc_queue.h"
+#include "core/time.h"
+#include "driver/device.h"
+#include "driver/wake_flag.h"
+#include "ip/address_table.h"
+#include "ip/route_table.h"
+#include "stack/steering.h"
+
+namespace corelane::stack {
+
+class LaneGroup;
+
+struct LaneGroupOptions {
+  LaneGroupOptions() {}
+
+  size_t lanes = 1;  // at most kMaxLanes
+  // The device's, where it spreads packets itself; else software does by these.
+  Toeplitz::Key key = Toeplitz::kSymmetricKey;
+  std::vector<uint8_t> table;     // a power of two; empty: 128 buckets, in turn
+  size_t forward_ring = 1024;     // packets on their way from one lane to another
+  size_t forward_packets = 8192;  // copies that a lane holds of what was forwarded to it
+  // The device puts this very hash into received packets (flow_hash).
+  bool trust_flow_hash = false;
+};
+
+// A packet on its way to another lane: on loan, only its bytes and head are read there.
+struct Forwarded {
+  enum class Kind : uint8_t { kIp, kArp };
+
+  PacketHead* packet = nullptr;  // begins with its IP header, or the ARP message
+  LaneMask visited = 0;
+  uint16_t interface = 0;
+  Kind kind = Kind::kIp;
+  bool link_group = false;  // came as a link-layer broadcast or multicast
+};
+
+// What lane 0 knows of a neighbor.
+struct PublishedNeighbor {
+  IpAddress address;
+  MacAddress mac;
+  uint16_t interface = 0;
+  bool is_router = false;
+  Instant reachable_until{};
+  uint64_t stamp = 0;  // grows with each change of any neighbor
+};
+
+// Sorted by interface and address.
+struct NeighborSnapshot {
+  std::vector<PublishedNeighbor> neighbors;
+  uint64_t stamp = 0;  // the highest one
+
+  const PublishedNeighbor* Find(uint16_t interface, const IpAddress& address) const;
+};
+
+struct NetworkSnapshot {
+  std::vector<ip::InterfaceAddress> addresses;
+  ip::RouteTable routes;
+  uint64_t stamp = 0;  // grows with each change; 0: none published yet
+};
+
+// A question to lane 0: where is this neighbor?
+struct NeighborQuestion {
+  IpAddress address;
+  uint16_t interface = 0;
+};
+
+struct LaneCounters {
+  Counter forwarded_out;
+  Counter forwarded_in;
+  Counter forward_drops;  // the ring was full, or the lane had no packet to copy to
+};
+
+// One core's side of the group.
+class Lane {
+ public:
+  Lane(LaneGroup& group, size_t index, size_t lanes)
+      : group_(group), index_(index), lanes_(lanes) {}
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  size_t index() const { return index_; }
+  // It keeps addresses, routes and neighbors.
+  bool is_owner() const { return index_ == 0; }
+  LaneGroup& group() { return group_; }
+
+  // --- the turn ---
+  // The stack begins or ends to use the lane. Packets that are on their way are dropped at the end.
+  void Join();
+  void Leave();
+  // Whether something was published; the accessors below show it then, until the next call.
+  bool Refresh();
+  const Steering& steering() const { return *steering_; }
+  const NetworkSnapshot& network() const { return *network_; }
+  const NeighborSnapshot& neighbors() const { return *neighbors_; }
+
+  // Hands a packet over. False: the ring is full; counted, and the packet is gone.
+  bool Forward(size_t to, const Forwarded& how, PacketBuf packet);
+  // Fills out[0..returned) with copies, and how[] with what is known of them.
+  size_t TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how);
+  // Frees what other lanes have copied, wakes those that something was handed to.
+  void EndTurn();
+  // All lanes, at the end of the turn.
+  void WakeAll() { touched_ = ~LaneMask{0} >> (kMaxLanes - lanes_) & ~LaneBit(index_); }
+  // Of lane 0, lossy: who asks repeats it.
+  void Ask(const NeighborQuestion& question);
+  std::optional<NeighborQuestion> TakeQuestion();
+
+  // Whether the stack's next turn would find something: packets, questions, published changes.
+  bool HasInput() const;
+  // As driver::DeviceQueue::ArmWake().
+  std::optional<driver::WakeSource> ArmWake();
+
+  LaneCounters& counters() { return counters_; }
+
+ private:
+  friend class LaneGroup;
+
+  void Disarm();
+
+  LaneGroup& group_;
+  const size_t index_;
+  const size_t lanes_;
+  const Steering* steering_ = nullptr;
+  const NetworkSnapshot* network_ = nullptr;
+  const NeighborSnapshot* neighbors_ = nullptr;
+  PacketPoolPtr pool_;
+  size_t next_source_ = 0;
+  size_t out_ = 0;        // packets that are not back yet
+  LaneMask touched_ = 0;  // lanes to wake at the end of the turn
+  bool armed_ = false;
+  LaneCounters counters_;
+  alignas(64) driver::WakeFlag wake_;
+};
+
+class LaneGroup {
+ public:
+  // CHECKs what steering.h does.
+  explicit LaneGroup(const LaneGroupOptions& options);
+  ~LaneGroup();
+  LaneGroup(const LaneGroup&) = delete;
+  LaneGroup& operator=(const LaneGroup&) = delete;
+
+  size_t lanes() const { return lanes_.size(); }
+  Lane& lane(size_t index) { return *lanes_[index]; }
+  const LaneGroupOptions& options() const { return options_; }
+
+  // --- any thread ---
+  // change(Steering&): applied to a copy, which all lanes see from their next turns on.
+  template <class Change>
+  void ChangeSteering(Change&& change) {
+    std::lock_guard lock(writers_);
+    auto next = std::make_unique<Steering>(steering_.Load());
+    change(*next);
+    steering_.Publish(std::move(next));
+  }
+  // A copy of what holds now.
+  Steering steering() const {
+    std::lock_guard lock(writers_);
+    return steering_.Load();
+  }
+  // --- lane 0 ---
+  void PublishNetwork(NetworkSnapshot network);
+  void PublishNeighbors(NeighborSnapshot neighbors);
+
+ private:
+  friend class Lane;
+
+  // One direction between two lanes.
+  struct Channel {
+    explicit Channel(size_t depth) : forwarded(depth), used(depth) {}
+    SpscQueue<Forwarded> forwarded;
+    SpscQueue<PacketHead*> used;
+    alignas(64) size_t out = 0;  // the producer's: packets that are not back yet
+  };
+  static constexpr size_t kQuestions = 256;
+
+  Channel& channel(size_t from, size_t to) { return *channels_[from * lanes() + to]; }
+  static void FreeAll(Channel& channel);
+
+  const LaneGroupOptions options_;
+  mutable std::mutex writers_;
+  Readers readers_;
+  Published<Steering> steering_;
+  Published<NetworkSnapshot> network_;
+  Published<NeighborSnapshot> neighbors_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<SpscQueue<NeighborQuestion>>> questions_;  // by who asks
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace corelane::stack
+
+#endif  // CORELANE_STACK_LANE_GROUP_H_

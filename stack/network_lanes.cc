@@ -1,0 +1,204 @@
+// One lane among several: what is shared with the others, and packets that are theirs.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "ip/protocol.h"
+#include "stack/network.h"
+#include "stack/tcp_layer.h"
+
+namespace corelane::stack {
+
+void Network::JoinLane(Lane& lane) {
+  if (lane.group().lanes() == 1) return;
+  lane_ = &lane;
+  lane.Join();
+}
+
+// --- what is shared ---
+
+size_t Network::BeginLaneTurn(Instant now) {
+  const bool fresh = lane_->Refresh();
+  if (lane_->is_owner()) {
+    while (const auto question = lane_->TakeQuestion()) {
+      neighbors_.Resolve(question->interface, question->address, now);
+    }
+    PumpNeighbors(now);
+  } else if (fresh || network_stamp_ == 0) {
+    TakeOverNetwork();
+    TakeOverNeighbors(now);
+  }
+  constexpr size_t kBurst = 32;
+  std::array<PacketBuf, kBurst> packets;
+  std::array<Forwarded, kBurst> how;
+  const size_t n = lane_->TakeForwarded(packets, how);
+  if (n == 0) return 0;
+  tcp_->set_merging(n > 1);
+  for (size_t i = 0; i < n; ++i) {
+    if (how[i].interface >= interfaces_.size()) continue;
+    Interface& interface = *interfaces_[how[i].interface];
+    link_group_ = how[i].link_group;
+    visited_ = how[i].visited;
+    if (how[i].kind == Forwarded::Kind::kArp) {
+      InputArp(interface, packets[i], now);
+    } else {
+      const bool v4 = packets[i].data()[0] >> 4 == 4;
+      InputIp(interface, std::move(packets[i]), v4, now);
+    }
+  }
+  visited_ = 0;
+  tcp_->FlushMerged(now);
+  return n;
+}
+
+void Network::EndLaneTurn(Instant now) {
+  if (lane_->is_owner()) {
+    const uint64_t generation = addresses_.generation() + routes_.generation();
+    if (generation != network_generation_) [[unlikely]] {
+      network_generation_ = generation;
+      const auto addresses = addresses_.addresses();
+      lane_->group().PublishNetwork(
+          {{addresses.begin(), addresses.end()}, routes_, ++network_stamp_});
+      lane_->WakeAll();
+    }
+    if (neighbors_.changes() != neighbor_stamp_) [[unlikely]] {
+      PublishNeighbors(now);
+    }
+  }
+  lane_->EndTurn();
+}
+
+void Network::PublishNeighbors(Instant now) {
+  neighbor_stamp_ = neighbors_.changes();
+  NeighborSnapshot snapshot;
+  snapshot.stamp = neighbor_stamp_;
+  neighbors_.ForEach([&](const arp::Neighbor& n) {
+    PublishedNeighbor published{n.address,   n.mac,          n.interface,
+                                n.is_router, Instant::min(), n.changed};
+    switch (arp::NeighborCache::StateOf(n, now)) {
+      case arp::NeighborState::kStatic:
+        published.reachable_until = kNever;
+        break;
+      case arp::NeighborState::kReachable:
+        published.reachable_until = n.reachable_until;
+        break;
+      case arp::NeighborState::kStale:
+      case arp::NeighborState::kDelay:
+      case arp::NeighborState::kProbe:
+        break;
+      case arp::NeighborState::kFree:
+      case arp::NeighborState::kIncomplete:
+      case arp::NeighborState::kFailed:
+        return;
+    }
+    snapshot.neighbors.push_back(published);
+  });
+  lane_->group().PublishNeighbors(std::move(snapshot));
+  lane_->WakeAll();
+}
+
+void Network::TakeOverNetwork() {
+  const NetworkSnapshot& published = lane_->network();
+  if (published.stamp == network_stamp_) return;
+  network_stamp_ = published.stamp;
+  const auto same = [](const ip::InterfaceAddress& a, const ip::InterfaceAddress& b) {
+    return a.interface == b.interface && a.prefix == b.prefix;
+  };
+  const std::vector<ip::InterfaceAddress> own(addresses_.addresses().begin(),
+                                              addresses_.addresses().end());
+  for (const ip::InterfaceAddress& a : own) {
+    const bool stays = std::any_of(published.addresses.begin(), published.addresses.end(),
+                                   [&](const ip::InterfaceAddress& p) { return same(a, p); });
+    if (!stays) addresses_.Remove(a.interface, a.prefix.address);
+  }
+  for (const ip::InterfaceAddress& p : published.addresses) {
+    const ip::InterfaceAddress* const mine = addresses_.Find(p.interface, p.prefix.address);
+    if (mine == nullptr) {
+      // It was good enough for lane 0.
+      static_cast<void>(addresses_.Add(p.interface, p.prefix, p.state));
+    } else if (mine->state != p.state) {
+      addresses_.SetState(p.interface, p.prefix.address, p.state);
+    }
+  }
+  routes_.Replace(published.routes);
+}
+
+// Whatever lane 0 learned about neighbors that this lane uses.
+void Network::TakeOverNeighbors(Instant now) {
+  const NeighborSnapshot& published = lane_->neighbors();
+  if (published.stamp == neighbor_stamp_) return;
+  for (const PublishedNeighbor& n : published.neighbors) {
+    if (n.stamp <= neighbor_stamp_) continue;
+    neighbors_.OnAdvertisement(n.interface, n.address, n.mac, n.reachable_until > now, true,
+                               n.is_router, now);
+  }
+  neighbor_stamp_ = published.stamp;
+  PumpNeighbors(now);
+}
+
+// In the place of a solicitation.
+void Network::AskOwner(const arp::NeighborOutput& output, Instant now) {
+  const PublishedNeighbor* const known = lane_->neighbors().Find(output.interface, output.address);
+  const bool reachable = known != nullptr && known->reachable_until > now;
+  if (known != nullptr && (reachable || neighbors_.IsUnresolved(output.interface, output.address)))
+    neighbors_.OnAdvertisement(output.interface, output.address, known->mac, reachable, true,
+                               known->is_router, now);
+  if (!reachable) lane_->Ask({output.address, output.interface});
+}
+
+// --- packets ---
+
+void Network::Forward(size_t to, Forwarded::Kind kind, PacketBuf packet) {
+  Forwarded how;
+  how.visited = visited_ | LaneBit(lane_->index());
+  how.interface = packet->interface;
+  how.kind = kind;
+  how.link_group = link_group_;
+  if (!lane_->Forward(to, how, std::move(packet))) Drop(ip::DropReason::kForwardRingFull);
+}
+
+bool Network::SteerToOwner(PacketBuf& packet, Forwarded::Kind kind) {
+  if (lane_ == nullptr || lane_->is_owner()) return false;
+  Forward(0, kind, std::move(packet));
+  return true;
+}
+
+bool Network::SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTuple& tuple,
+                        const uint32_t* hash) {
+  const bool known = protocol == ip::protocol::kTcp ? tcp_->Knows(tuple) : sink_->HasUdpFlow(tuple);
+  if (known) return false;
+  const Steering& steering = lane_->steering();
+  const size_t next = steering.Next(protocol, tuple, hash != nullptr ? *hash : steering.Hash(tuple),
+                                    visited_, lane_->index());
+  if (next == lane_->index()) return false;
+  Forward(next, Forwarded::Kind::kIp, std::move(packet));
+  return true;
+}
+
+bool Network::SteerTransport(PacketBuf& packet, const ip::IpIngress& ip) {
+  if (packet.size() < ip.header_length + size_t{4} || ip.payload_length < 4) return false;
+  const uint8_t* const ports = packet.data() + ip.header_length;
+  const tcp::FourTuple tuple{ip.dst, ip.src, LoadBe16(ports + 2), LoadBe16(ports)};
+  const bool hashed =
+      lane_->group().options().trust_flow_hash && (packet->flags & PacketHead::kHasFlowHash) != 0;
+  const uint32_t hash = packet->flow_hash;
+  return SteerFlow(packet, ip.protocol, tuple, hashed ? &hash : nullptr);
+}
+
+bool Network::SteerReport(PacketBuf& packet, const ip::IcmpErrorReport& report) {
+  if (!report.has_ports) return false;
+  const tcp::FourTuple tuple{report.src, report.dst, report.src_port, report.dst_port};
+  return SteerFlow(packet, report.protocol, tuple, nullptr);
+}
+
+// Fragments meet where their addresses' hash says; what comes of them goes on from there.
+bool Network::SteerFragment(PacketBuf& packet, const ip::IpIngress& ip) {
+  const Steering& steering = lane_->steering();
+  const size_t lane = steering.LaneOf(steering.Hash(ip.src, ip.dst));
+  if (lane == lane_->index() || (visited_ & LaneBit(lane)) != 0) return false;
+  Forward(lane, Forwarded::Kind::kIp, std::move(packet));
+  return true;
+}
+
+}  // namespace corelane::stack

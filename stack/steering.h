@@ -1,0 +1,109 @@
+// Steering: which of a program's lanes owns a flow. One immutable value, published to all of them,
+// so that all give the same answer.
+//
+//   packet of a flow that the lane at hand does not have:
+//     claimed?  ---------------------------> the lane that claimed it (migrated, or an own port)
+//     its bucket moved a while ago?  ------> the lane that had the bucket
+//     table[toeplitz(tuple) mod size] -----> home, unless nobody listens there
+//
+// The packet visits these in this order; home, where it comes last, answers it whether or not it
+// has the flow. As long as nothing was claimed or moved and every lane listens, that is no visit at
+// all where the device spreads packets by the same key and table.
+
+#ifndef CORELANE_STACK_STEERING_H_
+#define CORELANE_STACK_STEERING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/ip_address.h"
+#include "core/toeplitz.h"
+#include "tcp/flow_table.h"
+
+namespace corelane::stack {
+
+// A set of lanes, one bit each.
+using LaneMask = uint64_t;
+inline constexpr size_t kMaxLanes = 64;
+inline constexpr LaneMask LaneBit(size_t lane) { return LaneMask{1} << lane; }
+
+class Steering {
+ public:
+  // table: the lane of each bucket, a power of two of them; of `lanes` lanes. CHECKs both.
+  Steering(const Toeplitz::Key& key, std::vector<uint8_t> table, size_t lanes);
+
+  size_t lanes() const { return lanes_; }
+  const Toeplitz& toeplitz() const { return toeplitz_; }
+  std::span<const uint8_t> table() const { return table_; }
+
+  // What the device computes for a packet that arrives for `tuple`.
+  uint32_t Hash(const tcp::FourTuple& tuple) const {
+    return toeplitz_.Hash(tuple.remote, tuple.remote_port, tuple.local, tuple.local_port);
+  }
+  // Of a packet without ports, such as a fragment.
+  uint32_t Hash(const IpAddress& remote, const IpAddress& local) const {
+    return toeplitz_.Hash(remote, local);
+  }
+  size_t BucketOf(uint32_t hash) const { return hash & (table_.size() - 1); }
+  size_t LaneOf(uint32_t hash) const { return table_[BucketOf(hash)]; }
+  // Whether packets for the flow come to `lane` by themselves.
+  bool LandsOn(const tcp::FourTuple& tuple, size_t lane) const {
+    return LaneOf(Hash(tuple)) == lane;
+  }
+
+  // Where a packet goes whose flow the lane `self` does not know; self: it is to be answered there.
+  // visited: the lanes that it came through.
+  size_t Next(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash, LaneMask visited,
+              size_t self) const;
+
+  // --- making the next value: a copy, changed ---
+
+  // The bucket's new flows belong to `lane`; those that exist stay where they are.
+  void MoveBucket(size_t bucket, size_t lane);
+  // No flow of the bucket is left where it was before.
+  void ForgetPrevious(size_t bucket) { previous_[bucket] = kNone; }
+  // The lane that had the bucket before it moved.
+  std::optional<size_t> Previous(size_t bucket) const {
+    if (previous_[bucket] == kNone) return std::nullopt;
+    return previous_[bucket];
+  }
+  // `lane` listens on the port, or has a UDP socket there; once for each.
+  void AddPort(uint8_t protocol, uint16_t port, size_t lane);
+  void RemovePort(uint8_t protocol, uint16_t port, size_t lane);
+  // The flow is `lane`'s, whatever its hash. Replaces an earlier claim.
+  void Claim(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane);
+  void Unclaim(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane);
+  size_t claims() const { return claims_.size(); }
+
+ private:
+  static constexpr uint8_t kNone = 0xff;
+  // Lanes with a socket on a port.
+  struct Port {
+    uint32_t key;                   // protocol and port
+    std::vector<uint32_t> sockets;  // by lane
+    LaneMask lanes;
+  };
+  struct Flow {
+    uint8_t protocol;
+    tcp::FourTuple tuple;
+    uint8_t lane;
+  };
+
+  size_t Home(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash) const;
+  std::vector<Port>::iterator FindPort(uint32_t key);
+  std::vector<Flow>::iterator FindClaim(uint8_t protocol, const tcp::FourTuple& tuple);
+
+  Toeplitz toeplitz_;
+  std::vector<uint8_t> table_;
+  std::vector<uint8_t> previous_;
+  size_t lanes_;
+  std::vector<Port> ports_;   // sorted by key
+  std::vector<Flow> claims_;  // few, and in no order: looked at only where a flow is unknown
+};
+
+}  // namespace corelane::stack
+
+#endif  // CORELANE_STACK_STEERING_H_
