@@ -51,6 +51,8 @@ class DecoratedDevice : public Device {
 
   const DeviceInfo& info() const override { return inner_->info(); }
   DeviceQueue& queue(size_t index) override { return *queues_.at(index); }
+  std::optional<RssInfo> rss() const override { return inner_->rss(); }
+  std::unique_ptr<DeviceThread> EnterThread() override { return inner_->EnterThread(); }
   Queue& decorator(size_t index) { return *queues_.at(index); }
   Device& inner() { return *inner_; }
 

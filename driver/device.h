@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/mac_address.h"
 #include "core/packet.h"
@@ -111,6 +112,18 @@ class DeviceQueue {
   virtual const QueueStats& stats() const = 0;
 };
 
+// How a device spreads received packets over its queues.
+struct RssInfo {
+  std::vector<uint8_t> key;     // of the Toeplitz hash: 40 bytes or more
+  std::vector<uint16_t> table;  // the queue for each value of the hash's low bits: a power of two
+};
+
+// What a device holds for a thread that polls one of its queues, for as long as it does.
+class DeviceThread {
+ public:
+  virtual ~DeviceThread() = default;
+};
+
 // A port. Owns its queues; the queues' packets must have come back before it is destroyed. Built
 // and destroyed on one thread; each queue may then be used on a thread of its own.
 class Device {
@@ -119,6 +132,10 @@ class Device {
   virtual const DeviceInfo& info() const = 0;
   // index < info().queues. The same object at each call.
   virtual DeviceQueue& queue(size_t index) = 0;
+  // Empty: it spreads them in a way of its own, or has one queue; software finds the flow's owner.
+  virtual std::optional<RssInfo> rss() const { return std::nullopt; }
+  // For each thread that polls a queue, on that thread, before it does. Null: it needs nothing.
+  virtual std::unique_ptr<DeviceThread> EnterThread() { return nullptr; }
 };
 
 }  // namespace corelane::driver
