@@ -61,6 +61,7 @@ class TcpListenerImpl final : public IoObject, public OpOwner {
   ~TcpListenerImpl() = default;
 
   void Detach() override;
+  void Drain() override { Close(); }
   bool TryAccept(AcceptOp& op);
 
   Worker* worker_;  // null: it is gone

@@ -68,6 +68,15 @@ void Worker::Stop() {
   wake_.WakeIfSleeping();
 }
 
+void Worker::CloseListeners() {
+  IntrusiveList<IoObject, &IoObject::objects_> all;
+  all.SpliceBack(objects_);
+  while (IoObject* const object = all.PopFront()) {
+    objects_.PushBack(*object);
+    object->Drain();
+  }
+}
+
 void Worker::Run() { RunLoop(kNever, nullptr, nullptr); }
 
 void Worker::RunFor(Duration duration) { RunLoop(clock_->Now() + duration, nullptr, nullptr); }

@@ -104,6 +104,8 @@ class IoObject {
   friend class Worker;
   // Gives back what belongs to worker or stack; pending operations go to Worker::Abandon().
   virtual void Detach() = 0;
+  // The program ends in good order: nothing new is taken in.
+  virtual void Drain() {}
   virtual void Retry() {}
   ListNode objects_;
   ListNode starved_;
@@ -190,11 +192,15 @@ class Worker : public boost::asio::execution_context {
   // Turns until done() is true. False: Stop(), or the time was over before.
   template <class Predicate>
   bool RunUntil(Predicate&& done, Duration at_most = std::chrono::minutes(1)) {
-    const auto call = [](void* f) { return static_cast<bool>((*static_cast<Predicate*>(f))()); };
-    return RunLoop(clock_->Now() + at_most, call, &done);
+    using Function = std::remove_reference_t<Predicate>;
+    const auto call = [](void* f) { return static_cast<bool>((*static_cast<Function*>(f))()); };
+    return RunLoop(clock_->Now() + at_most, call,
+                   const_cast<std::remove_const_t<Function>*>(&done));
   }
   // Ends Run(), or makes the next one return at once. Any thread.
   void Stop();
+  // Closes every listener, as if its owner had. The worker's thread.
+  void CloseListeners();
 
   // The time of this turn; outside of turns the clock's.
   Instant now() const { return in_turn_ ? now_ : clock_->Now(); }

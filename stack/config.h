@@ -20,6 +20,9 @@ struct StackOptions {
   // Secrets, ports and jitter come from this seed. A program takes it from the system's random
   // source; tests fix it.
   uint64_t seed = 1;
+  // Of initial sequence numbers and ephemeral ports; the lanes of one program share it. None: of
+  // `seed`.
+  std::optional<uint64_t> secret_seed;
 
   size_t max_tcp_sockets = 65536;
   size_t max_time_wait = 65536;

@@ -14,11 +14,21 @@ const char* ToString(TcpSetupError error) {
   return kNames[static_cast<size_t>(error)];
 }
 
+namespace {
+
+tcp::SequenceSecrets Secrets(const StackOptions& options, Random& random) {
+  if (!options.secret_seed) return tcp::SequenceSecrets(random);
+  Random shared(*options.secret_seed);
+  return tcp::SequenceSecrets(shared);
+}
+
+}  // namespace
+
 TcpLayer::TcpLayer(const StackOptions& options, Network& network, Random& random, Instant now)
     : options_(options),
       network_(network),
       now_(now),
-      secrets_(random),
+      secrets_(Secrets(options, random)),
       reset_limiter_(options.resets_per_second, 100),
       blocks_(new BlockPool(options.max_blocks)),
       chunks_(options.max_blocks * 4),
