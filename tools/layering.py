@@ -15,6 +15,7 @@ ALLOWED = {
     "udp": ["ip", "core"],
     "stack": ["tcp", "udp", "ip", "arp", "driver", "core"],
     "runtime": ["stack", "tcp", "udp", "ip", "driver", "core"],
+    "runtime/app": ["runtime", "runtime/flags", "stack", "driver", "core"],
     "runtime/flags": ["core"],
     "tls": ["runtime", "core"],
     "http": ["tls", "runtime", "core"],
@@ -39,6 +40,7 @@ ALLOWED_TO_TESTS = {
 # Public targets besides the face of a folder. What is testonly may always be one.
 EXTRA_FACES = [
     "//core:allocation_counter",  # Linking it replaces malloc.
+    "//runtime/app:textproto",  # The only part of an App that needs Protobuf.
 ]
 
 # Folders that are not part of the library: their targets need no face, and only tests may use them.
@@ -56,6 +58,7 @@ EXTERNAL = {
     "@sys//:dpdk_net_ring": ["driver/dpdk"],
     "@sys//:openssl": ["tls", "testing", "testing/*", "examples", "examples/*"],
     "@sys//:pcap": ["driver/pcap", "testing", "testing/*"],
+    "@sys//:protobuf": ["runtime/app", "grpc", "testing", "testing/*", "examples", "examples/*"],
     "@sys//:spdlog": ["runtime", "runtime/*", "examples", "examples/*", "bench", "bench/*"],
     "@sys//:nghttp2": ["testing", "testing/*"],
     "@sys//:grpcpp": ["testing", "testing/*"],
@@ -83,6 +86,7 @@ INCLUDE_OWNERS = [
     (r"<boost/", ["@sys//:boost", "@sys//:boost_url"]),
     (r"<openssl/", ["@sys//:openssl"]),
     (r"<pcap[/.]", ["@sys//:pcap"]),
+    (r"<google/protobuf/", ["@sys//:protobuf"]),
     (r"<spdlog/", ["@sys//:spdlog"]),
     (r"<CLI/", ["@sys//:cli11"]),
     (r"<(gtest|gmock)/", ["@sys//:gtest"]),

@@ -1,0 +1,45 @@
+// AppConfig: one configuration from which App builds everything. Made in code, from flags
+// (app/flags.h) or from a text file (app/textproto.h); all three mean the same and are checked the
+// same.
+
+#ifndef CORELANE_RUNTIME_APP_CONFIG_H_
+#define CORELANE_RUNTIME_APP_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/time.h"
+#include "runtime/flags/common_flags.h"
+#include "stack/config.h"
+
+namespace corelane::runtime {
+
+// `listen` of CommonFlags is the program's to use; after `seconds` the app stops.
+struct AppConfig : CommonFlags {
+  AppConfig() { device = "ring:app"; }
+
+  // Threads, each with its own queue of the device, stack and share of the flows: 1 to 64.
+  uint64_t lanes = 1;
+  // The CPU of each lane, as many as lanes; empty: the system moves the threads.
+  std::vector<size_t> cpus;
+  // Packets of a receive or transmit burst: 1 to 256.
+  uint64_t batch = 32;
+  // Never sleeps: the lowest latency, for a whole core.
+  bool busy_poll = false;
+  // How long a lane looks for more before it sleeps.
+  Duration idle_spin = std::chrono::microseconds(50);
+  // How long connections may take to finish after a stop; what is left is closed then.
+  Duration drain = std::chrono::seconds(5);
+  // Further settings of each lane's stack; the seed is the system's.
+  stack::StackOptions stack;
+};
+
+// What is wrong with it by itself, before anything is opened: names the field, the value and what
+// would be right.
+absl::Status Validate(const AppConfig& config);
+
+}  // namespace corelane::runtime
+
+#endif  // CORELANE_RUNTIME_APP_CONFIG_H_

@@ -1,0 +1,148 @@
+#include "runtime/app/config.h"
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "runtime/app/flags.h"
+#include "runtime/app/log.h"
+#include "runtime/app/textproto.h"
+
+namespace corelane::runtime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+AppConfig Good() {
+  AppConfig config;
+  config.device = "ring:a";
+  config.addresses = {*IpPrefix::Parse("10.0.0.2/24")};
+  return config;
+}
+
+TEST(AppConfig, EveryErrorNamesTheField) {
+  EXPECT_TRUE(Validate(Good()).ok());
+  const auto error = [](auto&& change) {
+    AppConfig config = Good();
+    change(config);
+    return std::string(Validate(config).message());
+  };
+  EXPECT_EQ(error([](AppConfig& c) { c.lanes = 65; }),
+            "lanes: value '65': expected an integer from 1 to 64");
+  EXPECT_EQ(error([](AppConfig& c) { c.lanes = 0; }),
+            "lanes: value '0': expected an integer from 1 to 64");
+  EXPECT_THAT(error([](AppConfig& c) { c.cpus = {1, 2}; }), HasSubstr("cpus: value '2 of them'"));
+  EXPECT_THAT(error([](AppConfig& c) {
+                c.lanes = 2;
+                c.cpus = {3, 3};
+              }),
+              HasSubstr("cpus: value '3 twice'"));
+  EXPECT_THAT(error([](AppConfig& c) { c.addresses.clear(); }), HasSubstr("address: none given"));
+  EXPECT_THAT(error([](AppConfig& c) { c.device = "kernel:"; }), HasSubstr("device: value"));
+  EXPECT_THAT(error([](AppConfig& c) { c.batch = 257; }), HasSubstr("batch: value '257'"));
+}
+
+TEST(AppConfig, CpuLists) {
+  EXPECT_THAT(ParseCpuList("0-3,8").value(), ElementsAre(0, 1, 2, 3, 8));
+  EXPECT_THAT(ParseCpuList("5").value(), ElementsAre(5));
+  for (const char* wrong : {"", "a", "1-", "-1", "3-1", "1,1", "1,", "0-4,2", "9999", "1 2"}) {
+    EXPECT_FALSE(ParseCpuList(wrong)) << wrong;
+  }
+}
+
+// Returns what the parser said, "" where it had nothing to say.
+std::string Parse(AppConfig& config, std::vector<const char*> arguments) {
+  FlagParser parser("program", "");
+  AddAppFlags(parser, config);
+  arguments.insert(arguments.begin(), "program");
+  std::ostringstream out;
+  std::ostringstream err;
+  parser.Parse(static_cast<int>(arguments.size()), arguments.data(), out, err);
+  return err.str();
+}
+
+TEST(AppConfig, FromFlags) {
+  AppConfig config = Good();
+  EXPECT_EQ(Parse(config, {"--lanes=2", "--cpus=4-5", "--drain=0.5", "--busy-poll", "--batch=64",
+                           "--idle-spin=0.001", "--address=10.1.0.1/16"}),
+            "");
+  EXPECT_EQ(config.lanes, 2u);
+  EXPECT_THAT(config.cpus, ElementsAre(4, 5));
+  EXPECT_EQ(config.drain, std::chrono::milliseconds(500));
+  EXPECT_EQ(config.idle_spin, std::chrono::milliseconds(1));
+  EXPECT_TRUE(config.busy_poll);
+  EXPECT_EQ(config.batch, 64u);
+  EXPECT_THAT(config.addresses, ElementsAre(*IpPrefix::Parse("10.1.0.1/16")));
+}
+
+TEST(AppConfig, CpusAreLanesUnlessTheirNumberIsGiven) {
+  AppConfig config = Good();
+  EXPECT_EQ(Parse(config, {"--cpus=0,2,4"}), "");
+  EXPECT_EQ(config.lanes, 3u);
+  config = Good();
+  EXPECT_THAT(Parse(config, {"--cpus=0,2,4", "--lanes=2"}), HasSubstr("--cpus"));
+}
+
+TEST(AppConfig, FromText) {
+  const auto config = ParseAppConfig(R"(
+    # Two lanes.
+    device: "dpdk:net_null0"
+    address: "10.0.0.2/24"
+    address: "fd00::2/64"
+    gateway: "10.0.0.1"
+    lanes: 2
+    cpus: "2-3"
+    busy_poll: true
+    drain: 0.25
+  )");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->device, "dpdk:net_null0");
+  EXPECT_THAT(config->addresses,
+              ElementsAre(*IpPrefix::Parse("10.0.0.2/24"), *IpPrefix::Parse("fd00::2/64")));
+  EXPECT_THAT(config->gateways, ElementsAre(*IpAddress::Parse("10.0.0.1")));
+  EXPECT_EQ(config->lanes, 2u);
+  EXPECT_TRUE(config->busy_poll);
+  EXPECT_EQ(config->drain, std::chrono::milliseconds(250));
+  EXPECT_EQ(config->batch, 32u) << "not given";
+}
+
+TEST(AppConfig, TextIsCheckedAsFlagsAre) {
+  const auto error = [](std::string_view text) {
+    return std::string(ParseAppConfig(text, Good()).status().message());
+  };
+  EXPECT_EQ(error("lanes: 65"), "lanes: value '65': expected an integer from 1 to 64");
+  EXPECT_THAT(error("address: \"10.0.0.300/24\""),
+              HasSubstr("address: value '10.0.0.300/24': expected"));
+  EXPECT_THAT(error("gateway: \"192.168.0.1\""), HasSubstr("gateway: value '192.168.0.1'"));
+  EXPECT_THAT(error("idle_spin: -1"), HasSubstr("idle_spin: value '-1': expected"));
+  EXPECT_THAT(error("lanes: 2\ncpus: \"1\""), HasSubstr("as many as lanes, 2"));
+  EXPECT_THAT(error("lanes: 2\nlains: 3"), HasSubstr("line 2"));
+  EXPECT_THAT(error("lanes: \"two\""), HasSubstr("line 1"));
+  EXPECT_THAT(error("device: \"\""), HasSubstr("device"));
+}
+
+TEST(AppConfig, FromAFile) {
+  const std::string file = ::testing::TempDir() + "/app.textproto";
+  std::ofstream(file) << "lanes: 0";
+  const auto wrong = LoadAppConfig(file, Good());
+  EXPECT_EQ(wrong.status().message(),
+            file + ": lanes: value '0': expected an integer from 1 to 64");
+  std::ofstream(file) << "lanes: 3";
+  EXPECT_EQ(LoadAppConfig(file, Good())->lanes, 3u);
+  EXPECT_THAT(std::string(LoadAppConfig(file + "x", Good()).status().message()),
+              HasSubstr("cannot be read"));
+}
+
+TEST(Log, LinesAreLogfmt) {
+  EXPECT_EQ(Log("app").Format("started", {{"device", "ring:a"}, {"lanes", "2"}}),
+            "component=app msg=started device=ring:a lanes=2");
+  EXPECT_EQ(Log("lane", 3).Format("it said \"no\"", {{"why", ""}}),
+            "component=lane lane=3 msg=\"it said \\\"no\\\"\" why=\"\"");
+}
+
+}  // namespace
+}  // namespace corelane::runtime
