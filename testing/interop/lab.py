@@ -145,10 +145,10 @@ class Server:
 class TapServer(Server):
     """A server on a TAP interface, with the kernel's end configured."""
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, device="tap:" + INTERFACE):
         if _no_tap:
             raise unittest.SkipTest(_no_tap)
-        super().__init__("--device", "tap:" + INTERFACE, *flags)
+        super().__init__("--device", device, *flags)
         try:
             for address in KERNEL_ADDRESSES:
                 check_run("ip", "address", "add", address, "dev", INTERFACE, *(["nodad"] if ":" in address else []))
