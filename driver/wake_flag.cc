@@ -40,6 +40,7 @@ void WakeFlag::Disarm() {
 
 void WakeFlag::Wake() {
   if (!flag_.exchange(false, std::memory_order_relaxed)) return;
+  wakes_.fetch_add(1, std::memory_order_relaxed);
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = write(fd_, &one, sizeof(one));
 }

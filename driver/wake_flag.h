@@ -14,6 +14,7 @@
 #define CORELANE_DRIVER_WAKE_FLAG_H_
 
 #include <atomic>
+#include <cstdint>
 
 namespace corelane::driver {
 
@@ -33,7 +34,7 @@ inline void LightBarrier() {
 
 }  // namespace internal
 
-// One sleeper; wakers may be one thread at a time.
+// One sleeper, any number of wakers.
 class WakeFlag {
  public:
   WakeFlag();
@@ -59,6 +60,10 @@ class WakeFlag {
   // costs one sleep that ends at once.
   void Disarm();
 
+  // Sleeper, when it ends instead: a waker published its work before this call, or sees after its
+  // WakeIfSleeping() what the sleeper stored before this call.
+  static void Fence() { internal::HeavyBarrier(); }
+
   // Waker: after its work was published.
   void WakeIfSleeping() {
     internal::LightBarrier();
@@ -66,11 +71,14 @@ class WakeFlag {
       Wake();
     }
   }
+  // Any thread: how many of them found the sleeper asleep.
+  uint64_t wakes() const { return wakes_.load(std::memory_order_relaxed); }
 
  private:
   void Wake();
 
   alignas(64) std::atomic<bool> flag_{false};
+  std::atomic<uint64_t> wakes_{0};
   int fd_;
 };
 

@@ -20,8 +20,11 @@ TEST(WakeFlag, WakesOnlyASleeper) {
   ASSERT_GE(flag.fd(), 0);
   flag.WakeIfSleeping();
   EXPECT_FALSE(IsReadable(flag.fd(), 0));
+  EXPECT_EQ(flag.wakes(), 0u);
   EXPECT_TRUE(flag.Arm([] { return false; }));
   flag.WakeIfSleeping();
+  flag.WakeIfSleeping();
+  EXPECT_EQ(flag.wakes(), 1u);
   EXPECT_TRUE(IsReadable(flag.fd(), 0));
   flag.Disarm();
   EXPECT_FALSE(IsReadable(flag.fd(), 0));

@@ -41,7 +41,7 @@ void TcpListenerImpl::Listen(const Endpoint& local, const ListenOptions& options
   listener_ =
       stack_->tcp().Listen(local, options.backlog, setup, options.tcp ? &*options.tcp : nullptr);
   ec = ToErrorCode(setup);
-  if (listener_ != nullptr) listener_->user = this;
+  if (listener_ != nullptr) listener_->user = static_cast<IoObject*>(this);
 }
 
 bool TcpListenerImpl::TryAccept(AcceptOp& op) {

@@ -52,8 +52,6 @@ class TcpListenerImpl final : public IoObject, public OpOwner {
   void Cancel();
   void Close();
 
-  // Connections wait to be accepted.
-  void OnReady();
   void CancelOp(WaitingOp& op) override;
 
  private:
@@ -62,6 +60,7 @@ class TcpListenerImpl final : public IoObject, public OpOwner {
 
   void Detach() override;
   void Drain() override { Close(); }
+  void OnReady() override;
   bool TryAccept(AcceptOp& op);
 
   Worker* worker_;  // null: it is gone

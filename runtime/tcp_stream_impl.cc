@@ -25,7 +25,7 @@ TcpStreamImpl* TcpStreamImpl::Adopt(Worker& worker, stack::Stack& stack, stack::
   TcpStreamImpl* const impl = New(worker, stack);
   impl->socket_ = &socket;
   impl->connected_ = true;
-  socket.user = impl;
+  socket.user = static_cast<IoObject*>(impl);
   return impl;
 }
 
@@ -94,7 +94,7 @@ bool TcpStreamImpl::StartConnect(ConnectOp& op, const Endpoint& remote,
     return false;
   }
   socket_ = socket;
-  socket_->user = this;
+  socket_->user = static_cast<IoObject*>(this);
   connect_ = &op;
   op.owner = this;
   if (options.timeout > Duration::zero()) worker_->Arm(op, worker_->now() + options.timeout);
@@ -208,7 +208,7 @@ void TcpStreamImpl::Advance() {
 
 void TcpStreamImpl::Retry() { Advance(); }
 
-void TcpStreamImpl::OnEvents() {
+void TcpStreamImpl::OnReady() {
   socket_->TakeEvents();
   if (connect_ != nullptr) {
     if (socket_->connected()) {

@@ -107,8 +107,6 @@ class TcpStreamImpl final : public IoObject, public OpOwner {
   void Close();
   void Reset();
 
-  // The stack has events for the socket.
-  void OnEvents();
   void OnConnectTimeout();
   void CancelOp(WaitingOp& op) override;
 
@@ -117,6 +115,7 @@ class TcpStreamImpl final : public IoObject, public OpOwner {
   ~TcpStreamImpl() = default;
 
   void Detach() override;
+  void OnReady() override;
   void Retry() override;
   void Advance();
   bool TryRead(ReadOp& op);

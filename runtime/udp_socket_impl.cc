@@ -37,7 +37,7 @@ void UdpSocketImpl::Detach() {
 udp::UdpSocket& UdpSocketImpl::Open() {
   if (socket_ == nullptr) {
     socket_ = stack_->udp().Open(options_);
-    socket_->user = this;
+    socket_->user = static_cast<IoObject*>(this);
   }
   return *socket_;
 }

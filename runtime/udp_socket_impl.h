@@ -65,8 +65,6 @@ class UdpSocketImpl final : public IoObject, public OpOwner {
   void Cancel();
   void Close();
 
-  // A datagram or an error came.
-  void OnReady();
   void CancelOp(WaitingOp& op) override;
 
  private:
@@ -75,6 +73,7 @@ class UdpSocketImpl final : public IoObject, public OpOwner {
   ~UdpSocketImpl() = default;
 
   void Detach() override;
+  void OnReady() override;
   bool TryReceive(ReceiveOp& op);
 
   Worker* worker_;  // null: it is gone

@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "runtime/tcp_listener_impl.h"
-#include "runtime/tcp_stream_impl.h"
-#include "runtime/udp_socket_impl.h"
-
 namespace corelane::runtime {
 namespace {
 
@@ -29,6 +25,7 @@ Worker::Worker(const WorkerOptions& options)
       timers_(clock_->Now()) {}
 
 Worker::~Worker() {
+  const std::lock_guard turns(inbox_->turns_);
   // Whatever the destructors below post is queued here, and destroyed in turn.
   Worker* const outer = std::exchange(current_, this);
   kernel_.Close();
@@ -37,6 +34,7 @@ Worker::~Worker() {
   owned_stacks_.clear();
   execution_context::destroy();
   DestroyPending();
+  inbox_->Close();
   current_ = outer;
 }
 
@@ -48,7 +46,7 @@ void Worker::DestroyPending() {
     }
     TakePosted();
     if (ready_.empty()) {
-      if (posted_.empty()) return;
+      if (inbox_->posted_.empty()) return;
       continue;
     }
     while (Op* const op = ready_.PopFront()) op->Destroy();
@@ -65,7 +63,7 @@ void Worker::AttachStack(stack::Stack& stack) { stacks_.push_back(&stack); }
 
 void Worker::Stop() {
   stop_.store(true, std::memory_order_release);
-  wake_.WakeIfSleeping();
+  inbox_->wake_.WakeIfSleeping();
 }
 
 void Worker::CloseListeners() {
@@ -83,6 +81,7 @@ void Worker::RunFor(Duration duration) { RunLoop(clock_->Now() + duration, nullp
 
 bool Worker::RunLoop(Instant end, bool (*done)(void*), void* argument) {
   bool result = false;
+  const std::lock_guard turns(inbox_->turns_);
   Worker* const outer = std::exchange(current_, this);
   const auto leave = [&] {
     current_ = outer;
@@ -155,7 +154,7 @@ bool Worker::Turn() {
 bool Worker::TakePosted() {
   size_t n = 0;
   while (n < kMaxPosted) {
-    PostedOp* const op = posted_.Pop();
+    PostedOp* const op = inbox_->posted_.Pop();
     if (op == nullptr) break;
     ready_.PushBack(*op);
     ++n;
@@ -195,7 +194,7 @@ bool Worker::PollKernel() {
 }
 
 bool Worker::HasReady() const {
-  if (!ready_.empty() || !posted_.empty()) return true;
+  if (!ready_.empty() || !inbox_->posted_.empty()) return true;
   return std::any_of(stacks_.begin(), stacks_.end(),
                      [](stack::Stack* stack) { return stack->tcp().HasReady(); });
 }
@@ -257,11 +256,12 @@ bool Worker::ArmWakes(Instant& deadline) {
 void Worker::Sleep(Instant end) {
   Instant deadline = std::min(NextDeadline(), end);
   if (deadline <= now_ || !ArmWakes(deadline)) return;
-  kernel_.Watch(wake_.fd());
-  if (wake_.Arm([this] { return !posted_.empty() || stop_.load(std::memory_order_acquire); })) {
+  kernel_.Watch(inbox_->wake_.fd());
+  if (inbox_->wake_.Arm(
+          [this] { return !inbox_->posted_.empty() || stop_.load(std::memory_order_acquire); })) {
     counters_.sleeps.Increment(1);
     kernel_.Sleep(deadline);
-    wake_.Disarm();
+    inbox_->wake_.Disarm();
   }
   // What ended the sleep may be an event of Asio's own objects, of which there may be more.
   kernel_polls_ = std::max(kernel_polls_, uint32_t{4});
@@ -271,15 +271,15 @@ void Worker::Sleep(Instant end) {
 void Worker::DispatchReady(stack::Stack& stack) {
   while (stack::TcpSocket* const socket = stack.tcp().NextReady()) {
     if (socket->user == nullptr) continue;
-    static_cast<internal::TcpStreamImpl*>(socket->user)->OnEvents();
+    static_cast<IoObject*>(socket->user)->OnReady();
   }
   while (stack::TcpListener* const listener = stack.tcp().NextReadyListener()) {
     if (listener->user == nullptr) continue;
-    static_cast<internal::TcpListenerImpl*>(listener->user)->OnReady();
+    static_cast<IoObject*>(listener->user)->OnReady();
   }
   while (udp::UdpSocket* const socket = stack.udp().NextReady()) {
     if (socket->user == nullptr) continue;
-    static_cast<internal::UdpSocketImpl*>(socket->user)->OnReady();
+    static_cast<IoObject*>(socket->user)->OnReady();
   }
 }
 

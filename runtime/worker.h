@@ -41,14 +41,13 @@
 #include "core/check.h"
 #include "core/counter.h"
 #include "core/intrusive_list.h"
-#include "core/mpsc_queue.h"
 #include "core/time.h"
 #include "core/timer_wheel.h"
 #include "driver/device.h"
-#include "driver/wake_flag.h"
 #include "runtime/kernel_events.h"
 #include "runtime/op.h"
 #include "runtime/op_memory.h"
+#include "runtime/worker_inbox.h"
 #include "stack/stack.h"
 
 namespace corelane::runtime {
@@ -90,7 +89,8 @@ class WorkerTimer : public TimerNode {
   Fire fire_;
 };
 
-// What a worker takes the ground from when it is destroyed.
+// What a worker calls when something happened, and takes the ground from when it is destroyed. The
+// `user` of a socket or listener of a worker's stack points to one.
 class IoObject {
  public:
   IoObject() = default;
@@ -106,6 +106,8 @@ class IoObject {
   virtual void Detach() = 0;
   // The program ends in good order: nothing new is taken in.
   virtual void Drain() {}
+  // The socket has events, the listener connections.
+  virtual void OnReady() {}
   virtual void Retry() {}
   ListNode objects_;
   ListNode starved_;
@@ -225,13 +227,17 @@ class Worker : public boost::asio::execution_context {
   // Destroys an operation, uncalled, as soon as nothing else is going on.
   void Abandon(Op& op) { ready_.PushBack(op); }
   // Any thread.
-  void Post(PostedOp& op) {
-    posted_.Push(op);
-    wake_.WakeIfSleeping();
-  }
+  void Post(PostedOp& op) { inbox_->Post(op); }
+  // For those who may post after the worker's end.
+  const std::shared_ptr<WorkerInbox>& inbox() const { return inbox_; }
   void Arm(WorkerTimer& timer, Instant deadline) { timers_.Arm(timer, deadline); }
   void Disarm(WorkerTimer& timer) { timers_.Cancel(timer); }
   void Register(IoObject& object) { objects_.PushBack(object); }
+  // For objects that are destroyed on another thread: those of this one just go.
+  void Unregister(IoObject& object) {
+    object.objects_.Unlink();
+    object.starved_.Unlink();
+  }
   // Calls object.Retry() in the next turn: memory was short, and no event will say when it is not.
   void RetryLater(IoObject& object) {
     if (!object.starved_.linked()) starved_.PushBack(object);
@@ -265,7 +271,7 @@ class Worker : public boost::asio::execution_context {
   // Only its run() is used: Asio recycles memory inside one.
   boost::asio::io_context shell_{1};
   OpMemory memory_;
-  driver::WakeFlag wake_;
+  const std::shared_ptr<WorkerInbox> inbox_ = std::make_shared<WorkerInbox>();
   std::atomic<bool> stop_{false};
   bool in_turn_ = false;
   bool in_handler_ = false;
@@ -275,7 +281,6 @@ class Worker : public boost::asio::execution_context {
   Instant next_kernel_poll_{};
   TimerWheel timers_;
   OpQueue<Op> ready_;
-  MpscQueue<PostedOp, &PostedOp::link> posted_;
   std::vector<std::unique_ptr<stack::Stack>> owned_stacks_;
   std::vector<stack::Stack*> stacks_;
   std::vector<Pollable*> pollables_;

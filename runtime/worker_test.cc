@@ -214,6 +214,36 @@ TEST(Worker, DestroysWhatIsPendingUncalled) {
   EXPECT_FALSE(called);
 }
 
+TEST(Worker, InboxOutlivesItsWorker) {
+  auto worker = std::make_unique<Worker>();
+  const std::shared_ptr<WorkerInbox> inbox = worker->inbox();
+  std::atomic<bool> stop{false};
+  std::atomic<int> destroyed{0};
+  // Counts what becomes of it.
+  struct Posted final : PostedOp {
+    explicit Posted(std::atomic<int>& destroyed) : PostedOp(&Do), destroyed(destroyed) {}
+    static void Do(Op* op, bool run) {
+      auto* const self = static_cast<Posted*>(op);
+      EXPECT_FALSE(run);
+      ++self->destroyed;
+      delete self;
+    }
+    std::atomic<int>& destroyed;
+  };
+  int posted = 0;
+  std::thread other([&] {
+    for (; !stop; ++posted) inbox->Post(*new Posted(destroyed));
+    for (int i = 0; i < 10; ++i, ++posted) inbox->Post(*new Posted(destroyed));
+  });
+  while (destroyed == 0) {
+    worker.reset();
+    std::this_thread::yield();
+  }
+  stop = true;
+  other.join();
+  EXPECT_EQ(destroyed, posted);
+}
+
 class CountingPollable : public Pollable {
  public:
   explicit CountingPollable(Instant due) : due_(due) {}
