@@ -16,6 +16,7 @@ ALLOWED = {
     "stack": ["tcp", "udp", "ip", "arp", "driver", "core"],
     "runtime": ["stack", "tcp", "udp", "ip", "driver", "core"],
     "runtime/app": ["runtime", "runtime/flags", "stack", "driver", "core"],
+    "runtime/bridge": ["runtime", "stack", "tcp", "udp", "core"],
     "runtime/flags": ["core"],
     "tls": ["runtime", "core"],
     "http": ["tls", "runtime", "core"],
