@@ -1,8 +1,6 @@
 // Other people's protocols over our sockets, and Asio's own objects beside them.
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
 
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
@@ -23,6 +21,7 @@
 #include "runtime/system.h"
 #include "runtime/tcp_listener.h"
 #include "runtime/tcp_stream.h"
+#include "runtime/test_certificate.h"
 #include "runtime/test_util.h"
 #include "runtime/testing.h"
 
@@ -115,22 +114,6 @@ TEST_F(InteropTest, BeastWebSocket) {
     co_await client.async_close(beast::websocket::close_code::normal, kAwait);
   });
   EXPECT_TRUE(tasks_.Finish());
-}
-
-// A key and a certificate signed with it, for one test.
-void UseSelfSignedCertificate(ssl::context& context) {
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  X509_set_pubkey(certificate.get(), key.get());
-  X509_NAME* const name = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("server"), -1, -1, 0);
-  X509_set_issuer_name(certificate.get(), name);
-  ASSERT_GT(X509_sign(certificate.get(), key.get(), EVP_sha256()), 0);
-  ASSERT_EQ(SSL_CTX_use_certificate(context.native_handle(), certificate.get()), 1);
-  ASSERT_EQ(SSL_CTX_use_PrivateKey(context.native_handle(), key.get()), 1);
 }
 
 TEST_F(InteropTest, AsioSsl) {

@@ -67,7 +67,7 @@ EXTERNAL = {
 
 # What tests of these folders may use besides.
 EXTERNAL_FOR_TESTS = {
-    "@sys//:openssl": ["runtime", "http"],  # asio::ssl::stream over our sockets
+    "@sys//:openssl": ["runtime", "runtime/bridge", "http"],  # asio::ssl::stream over our sockets
     "@sys//:zlib": ["http"],
 }
 

@@ -319,6 +319,16 @@ TEST_F(BridgeTest, QueuedOperationsKeepTheirOrder) {
   EXPECT_TRUE(std::equal(got.begin(), got.end(), sent.begin()));
 }
 
+TEST_F(BridgeTest, OneOperationMovesSoMuchAtMost) {
+  client_.set_option(asio::socket_base::send_buffer_size(1 << 20));
+  Connect();
+  const auto much = RandomBytes(1 << 20, 5);
+  size_t written = 0;
+  client_.async_write_some(asio::buffer(much), [&](error_code, size_t n) { written = n; });
+  ASSERT_TRUE(RunUntil([&] { return written > 0; }));
+  EXPECT_EQ(written, size_t{256} << 10);
+}
+
 // --- handlers ---
 
 template <class T>
