@@ -72,6 +72,8 @@ class BlockPool {
   size_t capacity() const { return block_size_ - Block::kHeaderSize; }
   size_t in_use() const { return in_use_; }
   size_t max_blocks() const { return max_blocks_; }
+  // The most that were in use at once.
+  size_t peak() const { return created_; }
   // Allocations refused because max_blocks were in use.
   uint64_t exhausted() const { return exhausted_; }
 
@@ -94,7 +96,7 @@ class BlockPool {
   bool retired_ = false;
   size_t block_size_;
   size_t max_blocks_;
-  size_t created_ = 0;
+  size_t created_ = 0;  // as many were in use at once: what is free goes first
   uint8_t* slab_next_ = nullptr;
   uint8_t* slab_end_ = nullptr;
   uint64_t exhausted_ = 0;

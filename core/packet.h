@@ -292,6 +292,8 @@ class PacketPool {
   size_t max_packets() const { return max_packets_; }
   size_t data_room() const { return data_room_; }
   size_t headroom() const { return headroom_; }
+  // The most that were in use at once; over a source, those to spare included.
+  size_t peak() const { return source_ != nullptr ? peak_held_ : created_; }
   // Allocations refused because max_packets were in use.
   uint64_t exhausted() const { return exhausted_; }
   // Lets another thread take the pool over.
@@ -316,6 +318,7 @@ class PacketPool {
   void GiveSpare(size_t n);
   static constexpr size_t kSourceBurst = 32;  // taken and given at once
   void SetLowWater() {
+    peak_held_ = std::max(peak_held_, held_);
     if (retired_) {
       low_water_ = SIZE_MAX;
     } else {
@@ -344,12 +347,13 @@ class PacketPool {
   size_t low_water_ = 0;  // below this many in use, something is to be done: Surplus()
   PacketSource* source_ = nullptr;
   size_t held_ = 0;  // of a source: in use and spare
+  size_t peak_held_ = 0;
   bool retired_ = false;
   size_t max_packets_;
   size_t data_room_;
   size_t headroom_;
   size_t stride_;
-  size_t created_ = 0;
+  size_t created_ = 0;  // as many were in use at once: what is free goes first
   uint8_t* slab_next_ = nullptr;
   uint8_t* slab_end_ = nullptr;
   uint64_t exhausted_ = 0;

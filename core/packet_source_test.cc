@@ -66,9 +66,11 @@ TEST(PacketSource, APoolTakesAndGivesInBursts) {
     }
     EXPECT_EQ(pool.in_use(), 200u);
     EXPECT_EQ(pool.available(), 800u);
+    EXPECT_EQ(pool.peak(), 224u);
     EXPECT_EQ(source.home(), 1000u - 224);
     packets.clear();
     EXPECT_EQ(pool.in_use(), 0u);
+    EXPECT_EQ(pool.peak(), 224u);
     EXPECT_GE(source.home(), 1000u - 96);  // a few stay with the pool
     EXPECT_LT(source.home(), 1000u);
   }

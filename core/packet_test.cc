@@ -103,6 +103,19 @@ TEST(Packet, ReusedHeadsAreClean) {
   EXPECT_EQ(packet->block, nullptr);
 }
 
+TEST(Packet, APoolKnowsTheMostThatWereInUse) {
+  PacketPool pool(10);
+  EXPECT_EQ(pool.peak(), 0u);
+  {
+    const PacketBuf a = pool.Allocate();
+    const PacketBuf b = pool.Allocate();
+    const PacketBuf c = pool.Allocate();
+  }
+  const PacketBuf again = pool.Allocate();
+  EXPECT_EQ(pool.in_use(), 1u);
+  EXPECT_EQ(pool.peak(), 3u);
+}
+
 TEST(Packet, ExhaustedPoolReleasesTheReference) {
   PacketPool pool(1);
   BlockPool blocks(1);

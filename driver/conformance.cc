@@ -174,6 +174,17 @@ TEST_P(DeviceConformance, AllocatedPacketsAreEmptyWithRoomForAFrame) {
   }
 }
 
+TEST_P(DeviceConformance, ThePoolIsTheOneThatIsAllocatedFrom) {
+  Make();
+  std::array<PacketBuf, 3> burst;
+  const PacketPool* const pool = queue().pool();
+  ASSERT_NE(pool, nullptr);
+  const size_t before = pool->in_use();
+  ASSERT_EQ(queue().AllocateBurst(burst), burst.size());
+  EXPECT_EQ(pool->in_use(), before + burst.size());
+  EXPECT_GE(pool->peak(), pool->in_use());
+}
+
 TEST_P(DeviceConformance, TransmitsInOrderAndWhole) {
   Make();
   const std::vector<Frame> frames = MakeFrames(200);

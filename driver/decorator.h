@@ -30,6 +30,7 @@ class QueueDecorator : public DeviceQueue {
   Instant NextEvent() const override { return inner_.NextEvent(); }
   std::optional<WakeSource> ArmWake() override { return inner_.ArmWake(); }
   const QueueStats& stats() const override { return inner_.stats(); }
+  const PacketPool* pool() const override { return inner_.pool(); }
 
  protected:
   DeviceQueue& inner() { return inner_; }
@@ -53,6 +54,8 @@ class DecoratedDevice : public Device {
   DeviceQueue& queue(size_t index) override { return *queues_.at(index); }
   std::optional<RssInfo> rss() const override { return inner_->rss(); }
   std::unique_ptr<DeviceThread> EnterThread() override { return inner_->EnterThread(); }
+  std::optional<LinkStatus> link() const override { return inner_->link(); }
+  void ReadCounters(CounterSink& sink) const override { inner_->ReadCounters(sink); }
   Queue& decorator(size_t index) { return *queues_.at(index); }
   Device& inner() { return *inner_; }
 

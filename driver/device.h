@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <vector>
+#include <string_view>
 
 #include "core/mac_address.h"
 #include "core/packet.h"
@@ -73,6 +74,21 @@ struct QueueStats {
   uint64_t tx_full = 0;     // TransmitBurst calls that could not take everything
 };
 
+// Takes what a device counts by itself.
+class CounterSink {
+ public:
+  // `name` is the device's own, and valid during the call.
+  virtual void OnCounter(std::string_view name, uint64_t value) = 0;
+
+ protected:
+  ~CounterSink() = default;
+};
+
+struct LinkStatus {
+  bool up = false;
+  uint64_t bits_per_second = 0;  // 0: the device does not say
+};
+
 // What an idle worker sleeps on after ArmWake().
 struct WakeSource {
   int fd =
@@ -110,6 +126,8 @@ class DeviceQueue {
   virtual std::optional<WakeSource> ArmWake() = 0;
 
   virtual const QueueStats& stats() const = 0;
+  // What AllocateBurst() takes from, for those who watch its level; null: no pool of the queue's.
+  virtual const PacketPool* pool() const { return nullptr; }
 };
 
 // How a device spreads received packets over its queues.
@@ -136,6 +154,12 @@ class Device {
   virtual std::optional<RssInfo> rss() const { return std::nullopt; }
   // For each thread that polls a queue, on that thread, before it does. Null: it needs nothing.
   virtual std::unique_ptr<DeviceThread> EnterThread() { return nullptr; }
+
+  // The two below may be called by any thread, and may take as long as the device needs to answer.
+  // None: the device has no link that could be down.
+  virtual std::optional<LinkStatus> link() const { return std::nullopt; }
+  // The port's own counters, of all its queues, by the device's names for them.
+  virtual void ReadCounters(CounterSink&) const {}
 };
 
 }  // namespace corelane::driver

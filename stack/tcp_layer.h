@@ -95,6 +95,17 @@ class TcpLayer {
   void ForEachSocket(F&& visit) const {
     table_.ForEach([&](const TcpSocket& s) { visit(s); });
   }
+  // The same in pieces; see tcp::FlowTable.
+  size_t socket_buckets() const { return table_.buckets(); }
+  template <class F>
+  void ForEachSocketIn(size_t first, size_t n, F&& visit) const {
+    table_.ForEachIn(first, n, [&](const TcpSocket& s) { visit(s); });
+  }
+  template <class F>
+  void ForEachListener(F&& visit) const {
+    for (const auto& listener : listeners_) visit(static_cast<const TcpListener&>(*listener));
+  }
+  const BlockPool& blocks() const { return *blocks_; }
   Instant now() const { return now_; }
   void set_now(Instant now) { now_ = now; }
   // false: what arrives until further notice is the only packet of its burst, so none waits for the

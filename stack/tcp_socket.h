@@ -115,6 +115,9 @@ class TcpListener {
   const Endpoint& local() const { return local_; }
   bool ready() const { return accepted_count_ > 0; }
   size_t backlog() const { return backlog_; }
+  // Connections in SYN-RECEIVED, and those that wait for Accept().
+  size_t embryonic() const { return embryonic_count_; }
+  size_t accept_queue() const { return accepted_count_; }
   void* user = nullptr;
 
  private:

@@ -77,8 +77,15 @@ class FlowTable {
   void ForEach(F&& visit) const {
     // Most buckets are empty, and simulations come here after every turn. visit may remove the
     // node that it is given, and insert none.
-    T* const* const end = buckets_.get() + mask_ + 1;
-    for (T* const* bucket = buckets_.get(); bucket != end; ++bucket) {
+    ForEachIn(0, buckets(), visit);
+  }
+  // The flows of n buckets from `first` on: a walk in pieces. It must begin anew when buckets() has
+  // changed meanwhile, or it meets some flows twice.
+  size_t buckets() const { return mask_ + 1; }
+  template <class F>
+  void ForEachIn(size_t first, size_t n, F&& visit) const {
+    T* const* const end = buckets_.get() + first + n;
+    for (T* const* bucket = buckets_.get() + first; bucket != end; ++bucket) {
       for (T* node = *bucket; node != nullptr;) {
         T* const next = node->flow_next;
         visit(*node);

@@ -59,6 +59,18 @@ TEST_F(FlowTableTest, VisitorsMayRemoveWhatTheySee) {
   EXPECT_EQ(table_.size(), 0u);
 }
 
+TEST_F(FlowTableTest, PiecesOfAWalkAreTheWalk) {
+  for (uint32_t n = 0; n < 300; ++n) Insert(n);
+  std::vector<const Flow*> whole;
+  std::vector<const Flow*> pieces;
+  table_.ForEach([&](Flow& flow) { whole.push_back(&flow); });
+  for (size_t first = 0; first < table_.buckets(); first += 32) {
+    table_.ForEachIn(first, 32, [&](Flow& flow) { pieces.push_back(&flow); });
+  }
+  EXPECT_EQ(whole.size(), 300u);
+  EXPECT_EQ(pieces, whole);
+}
+
 TEST_F(FlowTableTest, OrderFollowsKeyAndHistoryOnly) {
   FlowTable<Flow> other(FlowHashKey::FromSeed(7), 4);
   std::vector<std::unique_ptr<Flow>> copies;

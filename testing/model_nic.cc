@@ -344,6 +344,7 @@ class ModelQueue final : public DeviceQueue {
   }
 
   const QueueStats& stats() const override { return stats_; }
+  const PacketPool* pool() const override { return &pool_; }
 
  private:
   // The frames that a packet becomes; nothing, and a violation, if the card was not made for it.

@@ -236,6 +236,15 @@ class DpdkDevice final : public Device {
 
   const DeviceInfo& info() const override { return info_; }
   DeviceQueue& queue(size_t index) override { return *queues_[index]; }
+  std::optional<LinkStatus> link() const override {
+    const LinkState state = port_->link();
+    const bool known = state.megabits != RTE_ETH_SPEED_NUM_UNKNOWN;
+    return LinkStatus{.up = state.up,
+                      .bits_per_second = known ? uint64_t{state.megabits} * 1000000 : 0};
+  }
+  void ReadCounters(CounterSink& sink) const override {
+    for (const auto& [name, value] : port_->xstats()) sink.OnCounter(name, value);
+  }
 
  private:
   explicit DpdkDevice(PortOwner owner) : owner_(std::move(owner)) {}

@@ -29,6 +29,7 @@ class DpdkQueue final : public DeviceQueue {
   size_t AllocateBurst(std::span<PacketBuf> out) override { return pool_->AllocateBurst(out); }
   std::optional<WakeSource> ArmWake() override;
   const QueueStats& stats() const override { return stats_; }
+  const PacketPool* pool() const override { return pool_.get(); }
 
  private:
   static constexpr size_t kBurst = 64;

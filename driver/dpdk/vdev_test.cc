@@ -5,9 +5,11 @@
 #include <array>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,6 +69,26 @@ INSTANTIATE_TEST_SUITE_P(Dpdk, DeviceConformance,
                          ::testing::Values(ConformanceCase{"net_tap", &MakeTap},
                                            ConformanceCase{"net_af_packet", &MakeAfPacket}),
                          ConformanceName());
+
+TEST(NetTap, SaysWhatItCounts) {
+  struct Sink final : CounterSink {
+    void OnCounter(std::string_view name, uint64_t value) override {
+      counters[std::string(name)] = value;
+    }
+    std::map<std::string, uint64_t> counters;
+  } sink;
+  const std::unique_ptr<DeviceFixture> fixture = MakeTap({});
+  ASSERT_TRUE(fixture->PeerSend(MakeFrame(1, 100)));
+  std::array<PacketBuf, 4> burst;
+  while (fixture->device().queue(0).ReceiveBurst(fixture->now(), burst) == 0) {
+  }
+  fixture->device().ReadCounters(sink);
+  EXPECT_GE(sink.counters["rx_good_packets"], 1u);
+  const std::optional<LinkStatus> link = fixture->device().link();
+  ASSERT_TRUE(link.has_value());
+  EXPECT_TRUE(link->up);
+  EXPECT_GT(link->bits_per_second, 0u);
+}
 
 // Whoever holds everything that he receives stops hearing anything, until he lets go.
 void HoldEverything(DeviceFixture& fixture) {

@@ -136,6 +136,7 @@ class PcapQueue final : public DeviceQueue {
   }
 
   const QueueStats& stats() const override { return stats_; }
+  const PacketPool* pool() const override { return &pool_; }
 
  private:
   bool HasNext(Instant now) const {

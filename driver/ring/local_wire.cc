@@ -98,6 +98,7 @@ class LocalQueue final : public DeviceQueue {
   }
 
   const QueueStats& stats() const override { return stats_; }
+  const PacketPool* pool() const override { return &pool_; }
 
  private:
   // False: this can never cross. Forgets the further segments' data sums on the way.

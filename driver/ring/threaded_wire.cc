@@ -133,6 +133,7 @@ class ThreadedQueue final : public DeviceQueue {
   }
 
   const QueueStats& stats() const override { return stats_; }
+  const PacketPool* pool() const override { return &pool_; }
 
  private:
   // Frees the packets that the consumer is done with.

@@ -32,6 +32,7 @@ class TapQueue final : public DeviceQueue {
   size_t AllocateBurst(std::span<PacketBuf> out) override { return pool_.AllocateBurst(out); }
   std::optional<WakeSource> ArmWake() override;
   const QueueStats& stats() const override { return stats_; }
+  const PacketPool* pool() const override { return &pool_; }
 
   static constexpr uint16_t kMaxTxSegments = 128;
 
