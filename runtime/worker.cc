@@ -101,6 +101,7 @@ bool Worker::RunLoop(Instant end, bool (*done)(void*), void* argument) {
 
 bool Worker::RunTurns(Instant end, bool (*done)(void*), void* argument) {
   last_progress_ = clock_->Now();
+  was_busy_ = false;
   for (;;) {
     // Stop() is used up by the Run() that it ends.
     if (stop_.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -109,6 +110,7 @@ bool Worker::RunTurns(Instant end, bool (*done)(void*), void* argument) {
     }
     if (done != nullptr && done(argument)) return true;
     const bool progress = Turn();
+    was_busy_ = progress;
     if (now_ >= end) return done != nullptr && done(argument);
     if (progress) {
       last_progress_ = now_;
@@ -119,7 +121,10 @@ bool Worker::RunTurns(Instant end, bool (*done)(void*), void* argument) {
 }
 
 bool Worker::Turn() {
-  now_ = clock_->Now();
+  const Instant now = clock_->Now();
+  // One look at the clock a turn will do: a busy turn lasted until the next one began.
+  if (was_busy_) counters_.busy_turns.Record(now - now_);
+  now_ = now;
   in_turn_ = true;
   counters_.turns.Increment(1);
   bool progress = false;

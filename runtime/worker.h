@@ -34,6 +34,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -48,6 +49,7 @@
 #include "runtime/op.h"
 #include "runtime/op_memory.h"
 #include "runtime/worker_inbox.h"
+#include "runtime/turn_histogram.h"
 #include "stack/stack.h"
 
 namespace corelane::runtime {
@@ -165,6 +167,7 @@ struct WorkerCounters {
   Counter turns;
   Counter handlers;
   Counter sleeps;
+  TurnHistogram busy_turns;  // how long turns with something to do took
 };
 
 class Worker : public boost::asio::execution_context {
@@ -183,6 +186,7 @@ class Worker : public boost::asio::execution_context {
   void AttachStack(stack::Stack& stack);
   // Null: there is none yet.
   stack::Stack* default_stack() const { return stacks_.empty() ? nullptr : stacks_.front(); }
+  std::span<stack::Stack* const> stacks() const { return stacks_; }
   // `pollable` outlives the worker, or is removed first.
   void AddPollable(Pollable& pollable) { pollables_.push_back(&pollable); }
   void RemovePollable(Pollable& pollable) { std::erase(pollables_, &pollable); }
@@ -274,6 +278,7 @@ class Worker : public boost::asio::execution_context {
   const std::shared_ptr<WorkerInbox> inbox_ = std::make_shared<WorkerInbox>();
   std::atomic<bool> stop_{false};
   bool in_turn_ = false;
+  bool was_busy_ = false;  // the turn before
   bool in_handler_ = false;
   uint32_t kernel_polls_ = 0;  // turns that still look at the kernel's sockets
   Instant now_{};
