@@ -56,6 +56,7 @@ def system_libraries():
             "absl_status": "absl_status absl_statusor",
             "absl_strings": "absl_strings absl_str_format",
             "openssl": "openssl",
+            "prometheus": "prometheus-cpp-core",
             "pcap": "libpcap",
             "zlib": "zlib",
             "spdlog": "spdlog",

@@ -1,0 +1,62 @@
+// Gathering: one collection under way: every lane is asked at once, and answers on its own thread.
+// Private to the folder.
+
+#ifndef CORELANE_RUNTIME_METRICS_GATHERING_H_
+#define CORELANE_RUNTIME_METRICS_GATHERING_H_
+
+#include <prometheus/metric_family.h>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "driver/device.h"
+#include "runtime/metrics/snapshot.h"
+
+namespace corelane::runtime::internal {
+
+// What there is to be collected from.
+struct Sources {
+  std::vector<LaneInfo> lanes;
+  std::vector<const driver::Device*> devices;
+};
+
+// Shared by the requests that wait at the lanes and whoever waits for it. Ends once: when every
+// lane has answered, or when nobody waits any longer.
+class Gathering : public std::enable_shared_from_this<Gathering> {
+ public:
+  virtual ~Gathering() = default;
+  Gathering(const Gathering&) = delete;
+  Gathering& operator=(const Gathering&) = delete;
+
+  // Asks the lanes; one whose thread this is answers at once if `own_at_once`.
+  void Ask(bool own_at_once = false);
+  // A lane's answer; none: its worker is going. Any thread.
+  void Answer(size_t lane, std::optional<LaneSnapshot> snapshot);
+  // Ends it with what there is. Any thread.
+  void Abort();
+  // Once it has ended. Asks the devices, too.
+  std::vector<prometheus::MetricFamily> TakeFamilies();
+
+  const Sources& sources() const { return *sources_; }
+
+ protected:
+  explicit Gathering(std::shared_ptr<const Sources> sources);
+
+ private:
+  // complete: every lane has answered. Called once, on the thread that ended it.
+  virtual void OnEnd(bool complete) = 0;
+
+  const std::shared_ptr<const Sources> sources_;
+  std::mutex mutex_;
+  std::vector<LaneSnapshot> answers_;  // written by nobody once it has ended
+  size_t waiting_;
+  bool ended_ = false;
+};
+
+}  // namespace corelane::runtime::internal
+
+#endif  // CORELANE_RUNTIME_METRICS_GATHERING_H_
