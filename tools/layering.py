@@ -18,7 +18,7 @@ ALLOWED = {
     "runtime/app": ["runtime", "runtime/flags", "stack", "driver", "core"],
     "runtime/bridge": ["runtime", "stack", "tcp", "udp", "core"],
     "runtime/flags": ["core"],
-    "runtime/metrics": ["runtime", "stack", "tcp", "udp", "ip", "driver", "core"],
+    "runtime/metrics": ["runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core"],
     "tls": ["runtime", "core"],
     "http": ["tls", "runtime", "core"],
     "grpc": ["http", "tls", "runtime", "core"],

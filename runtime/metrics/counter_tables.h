@@ -7,7 +7,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "arp/neighbor_cache.h"
 #include "core/counter.h"
 #include "driver/device.h"
 #include "runtime/worker.h"
@@ -116,12 +118,35 @@ inline constexpr auto kQueueCounters = std::to_array<CounterEntry<driver::QueueS
 });
 static_assert(sizeof(driver::QueueStats) == kQueueCounters.size() * sizeof(uint64_t));
 
+inline constexpr auto kNeighborCounters =
+    std::to_array<CounterEntry<arp::NeighborStats, uint64_t>>({
+        {&arp::NeighborStats::created, "corelane_neighbor_created_entries_total",
+         "Entries that the neighbor cache made."},
+        {&arp::NeighborStats::evicted, "corelane_neighbor_evicted_entries_total",
+         "Entries that gave way to new ones."},
+        {&arp::NeighborStats::failed, "corelane_neighbor_failed_resolutions_total",
+         "Resolutions and probes without an answer."},
+        {&arp::NeighborStats::pending_dropped, "corelane_neighbor_dropped_packets_total",
+         "Packets that waited for a neighbor in vain."},
+        {&arp::NeighborStats::ignored, "corelane_neighbor_ignored_advertisements_total",
+         "Advertisements that changed nothing."},
+        {&arp::NeighborStats::table_full, "corelane_neighbor_table_full_total",
+         "Neighbors for which there was no entry left."},
+    });
+static_assert(sizeof(arp::NeighborStats) == kNeighborCounters.size() * sizeof(uint64_t));
+
 // The numbers that a struct of counters holds, in the order of its table.
-template <class Counters, size_t kSize>
+template <class Counters, class Field, size_t kSize>
 std::array<uint64_t, kSize> ReadAll(const Counters& counters,
-                                    const std::array<CounterEntry<Counters>, kSize>& table) {
+                                    const std::array<CounterEntry<Counters, Field>, kSize>& table) {
   std::array<uint64_t, kSize> values;
-  for (size_t i = 0; i < kSize; ++i) values[i] = (counters.*table[i].field).value();
+  for (size_t i = 0; i < kSize; ++i) {
+    if constexpr (std::is_same_v<Field, Counter>) {
+      values[i] = (counters.*table[i].field).value();
+    } else {
+      values[i] = counters.*table[i].field;
+    }
+  }
   return values;
 }
 

@@ -103,6 +103,7 @@ void LaneReader::ReadStack(stack::Stack& stack, size_t index) {
   for (size_t i = 1; i < ip::kDropReasons; ++i) {
     s.drops[i] = network.drops().value(static_cast<ip::DropReason>(i));
   }
+  s.neighbor = internal::ReadAll(network.neighbors().stats(), internal::kNeighborCounters);
   s.neighbors = network.neighbors().size();
   s.udp_sockets = stack.udp().sockets();
   s.control_pool = Describe(network.control_pool());
