@@ -17,12 +17,14 @@
 #include "examples/demo_app.h"
 #include "examples/forwarder.h"
 #include "examples/kernel_sockets.h"
+#include "examples/metrics_route.h"
 #include "examples/shutdown.h"
 #include "examples/stack_setup.h"
 #include "examples/stack_stats.h"
 #include "http/serve.h"
 #include "runtime/flags/common_flags.h"
 #include "runtime/flags/value.h"
+#include "runtime/metrics/metrics.h"
 #include "runtime/tcp_listener.h"
 #include "runtime/worker.h"
 
@@ -33,9 +35,11 @@ namespace asio = boost::asio;
 
 template <class Acceptor>
 int Serve(runtime::Worker& worker, Acceptor acceptor, StatsSource& stats,
-          const runtime::CommonFlags& flags, const std::string& url) {
+          const runtime::Metrics& metrics, const runtime::CommonFlags& flags,
+          const std::string& url) {
   http::Router router;
   AddDemoRoutes(router, stats);
+  AddMetricsRoute(router, metrics, worker);
   http::Server<Acceptor> server(std::move(acceptor), router, http::ServerOptions());
   asio::co_spawn(worker.get_executor(), server.Run(),
                  [&worker](std::exception_ptr) { worker.Stop(); });
@@ -49,11 +53,20 @@ int Serve(runtime::Worker& worker, Acceptor acceptor, StatsSource& stats,
 int RunOnKernel(const runtime::FlagParser& parser, const runtime::CommonFlags& flags) {
   runtime::Worker worker;
   StackStats stats(flags.device, worker, nullptr);
+  runtime::Metrics metrics;
+  metrics.AddLane(worker);
   KernelAcceptor acceptor(worker.get_executor());
   const auto error = Listen(acceptor, *flags.listen);
   if (error) return RejectListen(parser, *flags.listen, error);
   const std::string local = LocalEndpoint(acceptor).ToString();
-  return Serve(worker, std::move(acceptor), stats, flags, local);
+  return Serve(worker, std::move(acceptor), stats, metrics, flags, local);
+}
+
+void AddLanes(runtime::Worker& worker, const Lanes& lanes, runtime::Metrics& metrics) {
+  runtime::LaneOptions options;
+  options.stacks = {"server", "forwarder"};
+  metrics.AddLane(worker, options);
+  metrics.AddDevice(*lanes.server.device);
 }
 
 int RunOnStack(const runtime::FlagParser& parser, const runtime::CommonFlags& flags,
@@ -71,17 +84,21 @@ int RunOnStack(const runtime::FlagParser& parser, const runtime::CommonFlags& fl
   const bool forwards = lanes.forwarder.stack != nullptr;
   const uint16_t port = forwards ? 80 : flags.listen->port;
   StackStats stats(flags.device, worker, lanes.server.stack);
+  runtime::Metrics metrics;
+  AddLanes(worker, lanes, metrics);
   runtime::TcpListener listener(worker.get_executor(), *lanes.server.stack);
   boost::system::error_code error;
   listener.listen({IpAddress(Ipv6Address()), port}, runtime::ListenOptions(), error);
   if (error) return RejectListen(parser, *flags.listen, error);
   const Endpoint server{ServerAddress(flags), listener.local_endpoint().port};
-  if (!forwards) return Serve(worker, std::move(listener), stats, flags, server.ToString());
+  if (!forwards)
+    return Serve(worker, std::move(listener), stats, metrics, flags, server.ToString());
   Forwarder forwarder(worker, *lanes.forwarder.stack, server);
   if (const auto taken = forwarder.Listen(*flags.listen)) {
     return RejectListen(parser, *flags.listen, taken);
   }
-  return Serve(worker, std::move(listener), stats, flags, forwarder.local_endpoint().ToString());
+  const std::string local = forwarder.local_endpoint().ToString();
+  return Serve(worker, std::move(listener), stats, metrics, flags, local);
 }
 
 int Main(int argc, char** argv) {

@@ -33,21 +33,21 @@ std::optional<std::string> Request::QueryValue(std::string_view name) const {
 }
 
 Response Response::Text(std::string body, int status) {
-  Response response(status);
-  response.content_type_ = "text/plain; charset=utf-8";
-  response.owned_ = std::move(body);
-  return response;
+  return Owned("text/plain; charset=utf-8", std::move(body), status);
 }
 
 Response Response::Html(std::string body, int status) {
-  Response response = Text(std::move(body), status);
-  response.content_type_ = "text/html; charset=utf-8";
-  return response;
+  return Owned("text/html; charset=utf-8", std::move(body), status);
 }
 
 Response Response::Json(std::string body, int status) {
-  Response response = Text(std::move(body), status);
-  response.content_type_ = "application/json";
+  return Owned("application/json", std::move(body), status);
+}
+
+Response Response::Owned(std::string_view content_type, std::string body, int status) {
+  Response response(status);
+  response.content_type_ = content_type;
+  response.owned_ = std::move(body);
   return response;
 }
 

@@ -202,7 +202,8 @@ class Response {
   static Response Json(std::string body, int status = 200);
   // A body and type of static storage: nothing is copied or allocated.
   static Response Static(std::string_view content_type, std::string_view body, int status = 200);
-  // `content_type` has static storage.
+  // `content_type` has static storage; the same below.
+  static Response Owned(std::string_view content_type, std::string body, int status = 200);
   static Response Stream(std::string_view content_type, std::unique_ptr<BodySource> source,
                          int status = 200);
 
