@@ -10,7 +10,6 @@
 namespace corelane::driver::dpdk {
 namespace {
 
-constexpr uint8_t kTcp = 6;
 constexpr uint8_t kUdp = 17;
 constexpr uint16_t kIpv4 = 0x0800;
 

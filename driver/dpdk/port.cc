@@ -25,6 +25,18 @@ std::string NameOf(uint16_t id) {
   return rte_eth_dev_get_name_by_port(id, name.data()) == 0 ? name.data() : Cat(id);
 }
 
+size_t KeyLength(const rte_eth_dev_info& info) {
+  return info.hash_key_size != 0 ? info.hash_key_size : kHashKeyLength;
+}
+
+// An empty key stands for the device's own.
+absl::Status CheckKey(std::string_view port, std::span<const uint8_t> key,
+                      const rte_eth_dev_info& info) {
+  const size_t right = KeyLength(info);
+  if (key.empty() || key.size() == right) return absl::OkStatus();
+  return BadSetting(port, "RSS key", Cat(key.size(), " bytes"), Cat(right, " bytes"));
+}
+
 absl::Status Check(uint16_t id, const PortConfig& config, size_t pools,
                    const rte_eth_dev_info& info) {
   const std::string port = NameOf(id);
@@ -38,11 +50,7 @@ absl::Status Check(uint16_t id, const PortConfig& config, size_t pools,
   if (config.mtu < info.min_mtu || config.mtu > info.max_mtu) {
     return BadSetting(port, "mtu", Cat(config.mtu), Cat(info.min_mtu, " to ", info.max_mtu));
   }
-  const size_t key = info.hash_key_size != 0 ? info.hash_key_size : kHashKeyLength;
-  if (!config.rss_key.empty() && config.rss_key.size() != key) {
-    return BadSetting(port, "RSS key", Cat(config.rss_key.size(), " bytes"), Cat(key, " bytes"));
-  }
-  return absl::OkStatus();
+  return CheckKey(port, config.rss_key, info);
 }
 
 }  // namespace
@@ -237,6 +245,33 @@ absl::Status Port::SetReta(std::span<const uint16_t> queues) {
   }
   return Supported(name(), "indirection table",
                    rte_eth_dev_rss_reta_update(id_, groups.data(), size));
+}
+
+absl::StatusOr<RssHash> Port::Rss() const {
+  RssHash out;
+  out.key.resize(KeyLength(info()));
+  rte_eth_rss_conf conf{
+      .rss_key = out.key.data(), .rss_key_len = static_cast<uint8_t>(out.key.size()), .rss_hf = 0};
+  const int result = rte_eth_dev_rss_hash_conf_get(id_, &conf);
+  if (result != 0) {
+    return absl::NotFoundError(Cat("port ", name(), ": RSS hash: ", rte_strerror(-result)));
+  }
+  out.functions = conf.rss_hf;
+  return out;
+}
+
+absl::Status Port::SetRss(const RssHash& rss) {
+  const rte_eth_dev_info limits = info();
+  if (absl::Status status = CheckKey(name(), rss.key, limits); !status.ok()) return status;
+  if ((rss.functions & ~limits.flow_type_rss_offloads) != 0) {
+    return BadSetting(name(), "RSS functions", Hex(rss.functions),
+                      Cat("some of ", Hex(limits.flow_type_rss_offloads)));
+  }
+  std::vector<uint8_t> key = rss.key;
+  rte_eth_rss_conf conf{.rss_key = key.empty() ? nullptr : key.data(),
+                        .rss_key_len = static_cast<uint8_t>(key.size()),
+                        .rss_hf = rss.functions};
+  return Supported(name(), "RSS hash", rte_eth_dev_rss_hash_update(id_, &conf));
 }
 
 rte_eth_stats Port::stats() const {

@@ -40,6 +40,12 @@ struct PortConfig {
   bool rx_interrupts = false;
 };
 
+// What spreads received packets over the queues.
+struct RssHash {
+  uint64_t functions = 0;  // RTE_ETH_RSS_...
+  std::vector<uint8_t> key;
+};
+
 struct LinkState {
   bool up = false;
   bool full_duplex = false;
@@ -83,6 +89,9 @@ class Port {
   // none that can be read or set.
   absl::StatusOr<std::vector<uint16_t>> Reta() const;
   absl::Status SetReta(std::span<const uint16_t> queues);
+  // NotFound: the port has none that can be read. SetRss() without a key keeps the one it has.
+  absl::StatusOr<RssHash> Rss() const;
+  absl::Status SetRss(const RssHash& rss);
 
   rte_eth_stats stats() const;
   // The device's own counters, by its names for them.

@@ -3,7 +3,10 @@
 #ifndef CORELANE_DRIVER_DPDK_TEXT_H_
 #define CORELANE_DRIVER_DPDK_TEXT_H_
 
+#include <charconv>
 #include <concepts>
+#include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +15,13 @@ namespace corelane::driver::dpdk {
 
 inline std::string Text(std::string_view text) { return std::string(text); }
 inline std::string Text(std::integral auto number) { return std::to_string(number); }
+
+// "0x1f"
+inline std::string Hex(uint64_t number) {
+  char digits[16];
+  const auto end = std::to_chars(std::begin(digits), std::end(digits), number, 16).ptr;
+  return "0x" + std::string(digits, end);
+}
 
 // Strings and numbers, one behind the other.
 template <class... Parts>
