@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "driver/dpdk/lcore.h"
+
 namespace corelane::driver::dpdk {
 
 DpdkQueue::DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, size_t packets,
@@ -24,6 +26,7 @@ size_t DpdkQueue::ReceiveBurst(Instant, std::span<PacketBuf> out) {
   // packet).
   const auto most = static_cast<uint16_t>(std::min({out.size(), kBurst, pool_->available()}));
   if (most == 0) return 0;
+  BecomeLcore();
   const uint16_t n = rte_eth_rx_burst(port_, index_, mbufs_, most);
   if (n == 0) return 0;
   size_t segments = 0;

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "driver/conformance.h"
+#include "driver/dpdk/lcore.h"
 #include "driver/dpdk/text.h"
 #include "driver/registry.h"
 #include "gmock/gmock.h"
@@ -75,6 +78,16 @@ TEST(NetRing, ANumberedOneLoops) {
   EXPECT_EQ(FrameOf(burst[0]), frame);
   EXPECT_EQ(queue.stats().tx_bytes, 100u);
   EXPECT_EQ(queue.stats().rx_packets, 1u);
+}
+
+TEST(Dpdk, WhoPollsAQueueBecomesAnLcore) {
+  const auto device = Open("dpdk:net_ring7");
+  std::thread([&] {
+    EXPECT_EQ(dpdk::ThisLcore(), std::nullopt);
+    std::array<PacketBuf, 1> burst;
+    EXPECT_EQ(device->queue(0).ReceiveBurst(Instant(), burst), 0u);
+    EXPECT_NE(dpdk::ThisLcore(), std::nullopt);
+  }).join();
 }
 
 TEST(Dpdk, APortHasOneOwner) {
