@@ -34,14 +34,9 @@ struct Target {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   std::string eal;
-  bool is_vdev = false;
+  Bus bus = Bus::kVdev;
+  std::string arguments;  // the driver's
 };
-
-// "0000:41:00.0", "41:00.0", or a VMBus id: no name of a virtual device holds a colon or a dot, and
-// all begin with "net_" or another class.
-bool IsVdevName(std::string_view name) {
-  return name.find_first_of(":.") == name.npos && name.find('_') != name.npos;
-}
 
 absl::StatusOr<Target> ReadUri(const DeviceUri& uri, const OpenOptions& standard) {
   static constexpr std::array kOwn = {"queues", "mtu", "mac", "pool", "rxd", "txd", "eal"};
@@ -53,7 +48,7 @@ absl::StatusOr<Target> ReadUri(const DeviceUri& uri, const OpenOptions& standard
     return !ours;
   });
   target.request.name = uri.target;
-  target.is_vdev = IsVdevName(uri.target);
+  target.bus = BusOf(uri.target);
   if (uri.target.empty()) {
     return absl::InvalidArgumentError(Cat("\"", uri.ToString(),
                                           "\": names no device; write dpdk:net_tap0,iface=x for a "
@@ -69,6 +64,10 @@ absl::StatusOr<Target> ReadUri(const DeviceUri& uri, const OpenOptions& standard
   target.request.queues = target.options.queues;
   target.request.mtu = target.options.mtu;
   target.request.mac = target.options.mac;
+  absl::StatusOr<std::vector<DeviceOption>> arguments = target.request.options;
+  if (pmd.arguments != nullptr) arguments = pmd.arguments(target.request);
+  if (!arguments.ok()) return arguments.status();
+  target.arguments = ToDevargs(*arguments);
   return target;
 }
 
@@ -84,7 +83,9 @@ absl::Status NeedEal(const Target& target) {
                                              "': expected none, for the EAL is running already"));
   }
   EalBuilder builder;
-  if (!target.is_vdev) builder.Allow(target.request.name);
+  if (target.bus != Bus::kVdev) {
+    builder.Allow(Cat(target.request.name, target.arguments.empty() ? "" : ",", target.arguments));
+  }
   absl::StatusOr<std::vector<std::string>> raw = SplitArguments(target.eal);
   if (!raw.ok()) return raw.status();
   absl::StatusOr<Eal> started = builder.Raw(*std::move(raw)).Start();
@@ -98,22 +99,12 @@ class PortOwner {
  public:
   static absl::StatusOr<PortOwner> Make(const Target& target, const Pmd& pmd) {
     const PmdRequest& request = target.request;
-    if (!target.is_vdev) {
-      const std::optional<uint16_t> id = Port::Find(request.name);
-      if (id) return PortOwner(*id, nullptr, false);
-      return absl::NotFoundError(Cat("dpdk:", request.name,
-                                     ": DPDK found no device of this address; is it bound to "
-                                     "vfio-pci, and its driver installed?"));
-    }
+    if (target.bus != Bus::kVdev) return FindNic(target, pmd);
     if (pmd.create != nullptr) {
       const absl::StatusOr<uint16_t> id = pmd.create(request);
       if (!id.ok()) return id.status();
       return PortOwner(*id, pmd.destroyed, true);
     }
-    absl::StatusOr<std::vector<DeviceOption>> arguments = request.options;
-    if (pmd.arguments != nullptr) arguments = pmd.arguments(request);
-    if (!arguments.ok()) return arguments.status();
-    const std::string devargs = ToDevargs(*arguments);
     if (const std::optional<uint16_t> id = Port::Find(request.name)) {
       // The EAL's arguments named it.
       if (!request.options.empty()) {
@@ -123,11 +114,11 @@ class PortOwner {
       }
       return PortOwner(*id, nullptr, false);
     }
-    const int result = rte_eal_hotplug_add("vdev", request.name.c_str(), devargs.c_str());
+    const int result = rte_eal_hotplug_add("vdev", request.name.c_str(), target.arguments.c_str());
     const std::optional<uint16_t> id = Port::Find(request.name);
     if (result == 0 && id) return PortOwner(*id, nullptr, true);
     return absl::InternalError(
-        Cat("dpdk:", request.name, ": DPDK does not create it with '", devargs,
+        Cat("dpdk:", request.name, ": DPDK does not create it with '", target.arguments,
             "': ", result != 0 ? rte_strerror(-result) : "no port came of it"));
   }
   PortOwner(PortOwner&& other) noexcept
@@ -144,6 +135,17 @@ class PortOwner {
   uint16_t id() const { return id_; }
 
  private:
+  // The EAL has probed the first one when it started; others are probed now.
+  static absl::StatusOr<PortOwner> FindNic(const Target& target, const Pmd& pmd) {
+    const std::string& name = target.request.name;
+    const char* const bus = target.bus == Bus::kPci ? "pci" : "vmbus";
+    if (!Port::Find(name)) rte_eal_hotplug_add(bus, name.c_str(), target.arguments.c_str());
+    if (const auto id = Port::Find(name)) return PortOwner(*id, nullptr, false);
+    return absl::NotFoundError(
+        Cat("dpdk:", name, ": DPDK found no device of this address on the ", bus, " bus: ",
+            pmd.needs.empty() ? "is it bound to vfio-pci, and its driver installed?" : pmd.needs));
+  }
+
   PortOwner(uint16_t id, void (*destroyed)(uint16_t), bool made) : id_(id), destroyed_(destroyed) {
     rte_eth_dev_info info{};
     if (made && rte_eth_dev_info_get(id, &info) == 0) device_ = info.device;
@@ -182,6 +184,7 @@ PortConfig ConfigFor(const Target& target, const Pmd& pmd) {
   config.rx_offloads =
       (kRxChecksum | RTE_ETH_RX_OFFLOAD_RSS_HASH | RTE_ETH_RX_OFFLOAD_VLAN_STRIP) & pmd.rx_offloads;
   config.tx_offloads = (kTso | RTE_ETH_TX_OFFLOAD_VLAN_INSERT) & pmd.tx_offloads;
+  config.rx_interrupts = pmd.rx_interrupts;
   config.rss_hash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
   return config;
 }
@@ -217,12 +220,26 @@ uint32_t MbufsFor(const Target& target) {
   return std::has_single_bit(packets) ? packets - 1 : packets;
 }
 
+// Bytes of an mbuf's room, of which the driver uses enough for a frame.
+uint32_t RoomFor(const Target& target, const Pmd& pmd) {
+  const auto least = static_cast<uint32_t>(DataRoomFor(target.options.mtu) - Mempool::kHeadroom);
+  const uint32_t multiple = pmd.room_multiple;
+  return Mempool::kHeadroom + (least + multiple - 1) / multiple * multiple;
+}
+
+// A NIC's is that of the driver which DPDK has chosen for it.
+const Pmd& PmdOf(const Target& target, uint16_t port) {
+  rte_eth_dev_info info{};
+  const bool is_nic = target.bus != Bus::kVdev && rte_eth_dev_info_get(port, &info) == 0;
+  return FindPmd(is_nic ? info.driver_name : target.request.name);
+}
+
 class DpdkDevice final : public Device {
  public:
   static absl::StatusOr<std::unique_ptr<Device>> Open(const Target& target) {
-    const Pmd& pmd = FindPmd(target.request.name);
-    absl::StatusOr<PortOwner> owner = PortOwner::Make(target, pmd);
+    absl::StatusOr<PortOwner> owner = PortOwner::Make(target, FindPmd(target.request.name));
     if (!owner.ok()) return owner.status();
+    const Pmd& pmd = PmdOf(target, owner->id());
     auto device = std::unique_ptr<DpdkDevice>(new DpdkDevice(*std::move(owner)));
     if (absl::Status status = device->SetUp(target, pmd); !status.ok()) return status;
     return device;
@@ -254,7 +271,7 @@ class DpdkDevice final : public Device {
     for (uint16_t i = 0; i < target.options.queues; ++i) {
       MempoolConfig config;
       config.mbufs = MbufsFor(target);
-      config.data_room = static_cast<uint32_t>(DataRoomFor(target.options.mtu));
+      config.data_room = RoomFor(target, pmd);
       config.socket = rte_eth_dev_socket_id(id);
       absl::StatusOr<std::unique_ptr<Mempool>> pool = Mempool::Create(config);
       if (!pool.ok()) return pool.status();
@@ -269,8 +286,10 @@ class DpdkDevice final : public Device {
     info_.capabilities = CapabilitiesOf(port_->config(), port_->info());
     if (absl::Status status = SetMac(target, pmd); !status.ok()) return status;
     for (uint16_t i = 0; i < info_.queues; ++i) {
-      queues_.push_back(std::make_unique<DpdkQueue>(
-          id, i, *pools_[i], pools_[i]->mbufs() - HeldByDevice(target), info_, pmd.nap));
+      const QueueConfig config{.packets = pools_[i]->mbufs() - HeldByDevice(target),
+                               .nap = pmd.nap,
+                               .rx_interrupts = port_->config().rx_interrupts};
+      queues_.push_back(std::make_unique<DpdkQueue>(id, i, *pools_[i], info_, config));
     }
     return absl::OkStatus();
   }

@@ -9,14 +9,15 @@
 
 namespace corelane::driver::dpdk {
 
-DpdkQueue::DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, size_t packets,
-                     const DeviceInfo& info, Duration nap)
+DpdkQueue::DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, const DeviceInfo& info,
+                     const QueueConfig& config)
     : port_(port),
       index_(index),
-      pool_(new PacketPool(mempool, packets, mempool.data_room(), Mempool::kHeadroom)),
+      pool_(new PacketPool(mempool, config.packets, mempool.data_room(), Mempool::kHeadroom)),
       limits_(info),
       rx_{.checksum = info.capabilities.rx_checksum, .hash = info.capabilities.flow_hash},
-      nap_(nap) {}
+      nap_(config.nap),
+      interrupt_(config.rx_interrupts ? RxInterrupt::Open(port, index) : std::nullopt) {}
 
 DpdkQueue::~DpdkQueue() { pool_->ReleaseOwner(); }
 
@@ -27,6 +28,7 @@ size_t DpdkQueue::ReceiveBurst(Instant, std::span<PacketBuf> out) {
   const auto most = static_cast<uint16_t>(std::min({out.size(), kBurst, pool_->available()}));
   if (most == 0) return 0;
   BecomeLcore();
+  if (interrupt_) interrupt_->Disarm();
   const uint16_t n = rte_eth_rx_burst(port_, index_, mbufs_, most);
   if (n == 0) return 0;
   size_t segments = 0;
@@ -53,6 +55,7 @@ bool DpdkQueue::IsOurs(const PacketBuf& packet) const {
 // where it is the first.
 void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
   out.skipped = out.count = 0;
+  out.offloads = 0;
   for (PacketBuf& packet : in.first(std::min(in.size(), kBurst))) {
     if (!IsOurs(packet)) [[unlikely]] {
       PacketBuf copy = CopyPacket(*packet.head(), *pool_);
@@ -72,8 +75,17 @@ void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
     out.mbufs[out.count] = mbuf;
     out.segments[out.count] = mbuf->nb_segs;
     out.bytes[out.count] = mbuf->pkt_len;
+    out.offloads |= mbuf->ol_flags;
     ++out.count;
   }
+}
+
+// Of the mbufs, how many the driver agrees to: some want what they are to do written in another
+// way, and see at this time that they cannot.
+uint16_t DpdkQueue::Ready(Outgoing& out) const {
+  const auto count = static_cast<uint16_t>(out.count);
+  if ((out.offloads & RTE_MBUF_F_TX_OFFLOAD_MASK) == 0 || count == 0) return count;
+  return rte_eth_tx_prepare(port_, index_, out.mbufs, count);
 }
 
 size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
@@ -82,8 +94,8 @@ size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
     Outgoing out;
     Prepare(in.subspan(done), out);
     done += out.skipped;
-    const auto count = static_cast<uint16_t>(out.count);
-    const uint16_t sent = count > 0 ? rte_eth_tx_burst(port_, index_, out.mbufs, count) : 0;
+    const uint16_t ready = Ready(out);
+    const uint16_t sent = ready > 0 ? rte_eth_tx_burst(port_, index_, out.mbufs, ready) : 0;
     size_t segments = 0;
     for (size_t i = 0; i < sent; ++i) {
       // The mbuf may be another thread's already: only the handle is still ours.
@@ -93,9 +105,12 @@ size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
     }
     pool_->Dismiss(segments);
     stats_.tx_packets += sent;
-    for (size_t i = sent; i < count; ++i) Unlink(in[done + i]);
+    for (size_t i = sent; i < out.count; ++i) Unlink(in[done + i]);
     done += sent;
-    if (sent < count || out.skipped + count == 0) {
+    if (sent == ready && ready < out.count) [[unlikely]] {
+      in[done++].Reset();  // never, says the driver
+      ++stats_.tx_dropped;
+    } else if (sent < out.count || out.skipped + out.count == 0) {
       ++stats_.tx_full;
       break;
     }
@@ -104,8 +119,13 @@ size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
 }
 
 std::optional<WakeSource> DpdkQueue::ArmWake() {
-  if (pool_->available() > 0 && rte_eth_rx_queue_count(port_, index_) > 0) return std::nullopt;
-  return WakeSource{.fd = -1, .nap = nap_};
+  const WakeSource nap{.fd = -1, .nap = nap_};
+  if (pool_->available() == 0) return nap;
+  const auto waiting = [this] { return rte_eth_rx_queue_count(port_, index_) > 0; };
+  if (waiting()) return std::nullopt;
+  if (!interrupt_ || !interrupt_->Arm()) return nap;
+  if (waiting()) return std::nullopt;  // it came before the interrupt was armed
+  return WakeSource{.fd = interrupt_->fd()};
 }
 
 }  // namespace corelane::driver::dpdk

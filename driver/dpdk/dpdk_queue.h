@@ -12,16 +12,22 @@
 #include "driver/device.h"
 #include "driver/dpdk/mbuf.h"
 #include "driver/dpdk/mempool.h"
+#include "driver/dpdk/rx_interrupt.h"
 #include "driver/frame.h"
 
 namespace corelane::driver::dpdk {
 
+struct QueueConfig {
+  size_t packets = 0;  // that the stack may hold, of those in the mempool
+  Duration nap;        // of an idle worker, where the queue has no interrupt
+  bool rx_interrupts = false;
+};
+
 class DpdkQueue final : public DeviceQueue {
  public:
-  // Of a started port; `mempool` outlives the queue. packets: that the stack may hold, of those in
-  // the mempool.
-  DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, size_t packets, const DeviceInfo& info,
-            Duration nap);
+  // Of a started port; `mempool` outlives the queue.
+  DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, const DeviceInfo& info,
+            const QueueConfig& config);
   ~DpdkQueue() override;
 
   size_t ReceiveBurst(Instant now, std::span<PacketBuf> out) override;
@@ -37,12 +43,14 @@ class DpdkQueue final : public DeviceQueue {
   struct Outgoing {
     size_t skipped;  // packets consumed before the first mbuf's
     size_t count;
+    uint64_t offloads;  // of all mbufs
     rte_mbuf* mbufs[kBurst];
     uint16_t segments[kBurst];
     uint32_t bytes[kBurst];
   };
   bool IsOurs(const PacketBuf& packet) const;
   void Prepare(std::span<PacketBuf> in, Outgoing& out);
+  uint16_t Ready(Outgoing& out) const;
 
   uint16_t port_;
   uint16_t index_;
@@ -50,6 +58,7 @@ class DpdkQueue final : public DeviceQueue {
   TxLimits limits_;
   RxOffloads rx_;
   Duration nap_;
+  std::optional<RxInterrupt> interrupt_;
   rte_mbuf* mbufs_[kBurst];
   QueueStats stats_;
 };

@@ -4,6 +4,10 @@
 // fallback, with which any driver works that can do without special treatment.
 //
 //   const RegisterPmd kTap({.driver = "net_tap", .usage = "net_tapN[,iface=NAME]", ...});
+//
+// Which adapter is a device's follows from its name: a virtual device's begins with the driver's, a
+// NIC on the PCI bus has an id that the kernel shows, and what is on the VMBus is netvsc's. Once
+// DPDK has probed a NIC, the driver that it chose decides.
 
 #ifndef CORELANE_DRIVER_DPDK_PMD_H_
 #define CORELANE_DRIVER_DPDK_PMD_H_
@@ -11,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +36,22 @@ struct PmdRequest {
   std::vector<DeviceOption> options;  // the driver's own
 };
 
+// Where a device is found.
+enum class Bus : uint8_t { kVdev, kPci, kVmbus };
+// By how it is written: "net_tap0"; "0000:41:00.0" or "41:00.0"; a GUID.
+Bus BusOf(std::string_view name);
+
+struct PciId {
+  uint16_t vendor = 0;
+  uint16_t device = 0;
+
+  friend bool operator==(const PciId&, const PciId&) = default;
+};
+
 struct Pmd {
-  std::string_view driver;  // how the names of its virtual devices begin; "": the fallback
-  std::string_view usage;   // one line for people
+  // How the names of its virtual devices begin, or a NIC driver's own name; "": the fallback.
+  std::string_view driver;
+  std::string_view usage;  // one line for people
   // The driver's arguments, made from the request: queues, for instance, under the names that it
   // has for them. Errors name the option. Null: the options as they are.
   absl::StatusOr<std::vector<DeviceOption>> (*arguments)(const PmdRequest& request) = nullptr;
@@ -46,6 +64,11 @@ struct Pmd {
   uint64_t rx_offloads = ~uint64_t{0};
   uint64_t tx_offloads = ~uint64_t{0};
   bool mac_is_argument = false;  // `arguments` deals with it
+  bool rx_interrupts = false;    // worth asking for
+  // The driver uses of an mbuf's room, without the headroom, a multiple of so many bytes.
+  uint32_t room_multiple = 1;
+  std::span<const PciId> pci = {};  // the NICs that it drives
+  std::string_view needs;           // what a NIC that DPDK does not find may lack
   // An idle worker looks again after so long, where there is no event to wait for.
   Duration nap = std::chrono::microseconds(500);
 };
@@ -55,13 +78,15 @@ class RegisterPmd {
   explicit RegisterPmd(const Pmd& pmd);
 };
 
-// The adapter of a virtual device's name or a driver's; never null.
-const Pmd& FindPmd(std::string_view name);
+// The adapter of a device's name, or of a driver's. `sys` is where the kernel shows its devices.
+const Pmd& FindPmd(std::string_view name, const std::string& sys = "/sys");
 // All adapters' usage lines, sorted.
 std::vector<std::string> PmdUsages();
 
-// "key=value,key=value", as DPDK takes a device's arguments.
+// "key=value,key", as DPDK takes a device's arguments: an option without a value is its key alone.
 std::string ToDevargs(const std::vector<DeviceOption>& options);
+// Whether an option is there.
+bool HasOption(const std::vector<DeviceOption>& options, std::string_view key);
 // Adds an option, unless it is there already.
 void AddOption(std::vector<DeviceOption>& options, std::string_view key, std::string_view value);
 

@@ -37,7 +37,7 @@ struct PortConfig {
   uint64_t rss_hash = 0;
   std::vector<uint8_t> rss_key;  // empty: the device's own
   bool promiscuous = false;
-  bool rx_interrupts = false;
+  bool rx_interrupts = false;  // wanted: see RxInterrupt
 };
 
 // What spreads received packets over the queues.

@@ -1,7 +1,5 @@
 #include "driver/dpdk/port.h"
 
-#include <rte_dev.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -29,13 +27,8 @@ using Pools = std::vector<std::unique_ptr<Mempool>>;
 class PortTest : public ::testing::Test {
  protected:
   uint16_t Add(const std::string& device, const std::string& arguments = "") {
-    EXPECT_EQ(rte_eal_hotplug_add("vdev", device.c_str(), arguments.c_str()), 0) << device;
-    const auto id = Port::Find(device);
-    EXPECT_TRUE(id.has_value()) << device;
-    rte_eth_dev_info info{};
-    rte_eth_dev_info_get(*id, &info);
-    devices_.push_back(info.device);
-    return *id;
+    devices_.emplace_back(device, arguments);
+    return devices_.back().id();
   }
   Pools& PoolsFor(size_t queues) {
     while (pools_.size() < queues) {
@@ -59,12 +52,9 @@ class PortTest : public ::testing::Test {
     EXPECT_FALSE(port.ok());
     return std::string(port.status().message());
   }
-  void TearDown() override {
-    for (rte_device* const device : devices_) rte_dev_remove(device);
-  }
 
   Pools pools_;
-  std::vector<rte_device*> devices_;
+  std::vector<TestVdev> devices_;
 };
 
 TEST_F(PortTest, IsFoundByItsName) {
@@ -120,6 +110,10 @@ TEST_F(PortTest, DoesOfWhatIsWantedWhatItCan) {
   EXPECT_EQ(port.config().tx_offloads, info.tx_offload_capa);
   EXPECT_EQ(port.config().rss_hash, info.flow_type_rss_offloads);
   EXPECT_NE(port.config().tx_offloads, ~uint64_t{0});
+}
+
+TEST_F(PortTest, InterruptsAreHadWhereThereAreSome) {
+  EXPECT_FALSE(Open(Add("net_null0"), {.rx_interrupts = true}).config().rx_interrupts);
 }
 
 TEST_F(PortTest, EachQueueHasItsPool) {

@@ -22,9 +22,7 @@ uint32_t PowerOfTwo(uint32_t n) {
 
 absl::StatusOr<std::vector<DeviceOption>> Arguments(const PmdRequest& request) {
   std::vector<DeviceOption> options = request.options;
-  const bool named = std::any_of(options.begin(), options.end(),
-                                 [](const DeviceOption& option) { return option.key == "iface"; });
-  if (!named) {
+  if (!HasOption(options, "iface")) {
     return absl::InvalidArgumentError(Cat("dpdk:", request.name,
                                           ": iface: missing: expected an interface of the kernel, "
                                           "iface=NAME"));

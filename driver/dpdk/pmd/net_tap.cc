@@ -16,7 +16,8 @@ const RegisterPmd kRegister({.driver = "net_tap",
                              .usage = "net_tapN[,iface=NAME]",
                              .arguments = &Arguments,
                              .max_queues = 16,
-                             .mac_is_argument = true});
+                             .mac_is_argument = true,
+                             .rx_interrupts = true});
 
 }  // namespace
 }  // namespace corelane::driver::dpdk
