@@ -58,6 +58,12 @@ class DeviceFixture {
   virtual bool live() const { return true; }
   // TransmitBurst can refuse for now.
   virtual bool can_be_full() const { return true; }
+  // What the device sends reaches the peer; otherwise it is gone.
+  virtual bool delivers() const { return true; }
+  // The device receives what the peer sends; otherwise never anything.
+  virtual bool hears() const { return true; }
+  // What the peer sent before it went is still received.
+  virtual bool outlives_peer() const { return true; }
   // Frames come in the device's own packets, so that an empty pool stops reception.
   virtual bool receives_into_pool() const { return true; }
   // ReceiveBurst calls at this time and after find everything that was sent before.
@@ -107,8 +113,12 @@ class DeviceConformance : public ::testing::TestWithParam<ConformanceCase> {
   std::vector<Frame> ReceiveAll();
   // All that the device has sent; moves on what the device holds back.
   std::vector<Frame> PeerReceiveAll();
-  // The peer sends, which must succeed.
+  // The peer sends, which must succeed. Does nothing for a device that hears nobody.
   void PeerSendAll(const std::vector<Frame>& frames);
+  // The peer has received these, and no others.
+  void ExpectDelivered(const std::vector<Frame>& frames);
+  // Of what the peer has sent, what the device is to receive.
+  std::vector<std::string> Heard(const std::vector<Frame>& frames) const;
 
   std::unique_ptr<DeviceFixture> fixture_;
 };

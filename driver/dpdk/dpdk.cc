@@ -207,15 +207,15 @@ Capabilities CapabilitiesOf(const PortConfig& config, const rte_eth_dev_info& in
 }
 
 // Mbufs that a queue's descriptors may hold, and what lies ready between it and the stack.
-uint32_t HeldByDevice(const Target& target) {
-  return uint32_t{target.rx_descriptors} + target.tx_descriptors + 128;
+uint32_t HeldByDevice(const Target& target, const Pmd& pmd) {
+  return std::max(uint32_t{target.rx_descriptors} + target.tx_descriptors, pmd.held) + 128;
 }
 
 // A large pool serves device and stack; a small one is the stack's alone. A mempool holds best one
 // less than a power of two.
-uint32_t MbufsFor(const Target& target) {
+uint32_t MbufsFor(const Target& target, const Pmd& pmd) {
   const uint32_t packets = target.options.pool_packets;
-  const uint32_t device = HeldByDevice(target);
+  const uint32_t device = HeldByDevice(target, pmd);
   if (packets < 3 * device) return packets + device;
   return std::has_single_bit(packets) ? packets - 1 : packets;
 }
@@ -270,7 +270,7 @@ class DpdkDevice final : public Device {
     const uint16_t id = owner_->id();
     for (uint16_t i = 0; i < target.options.queues; ++i) {
       MempoolConfig config;
-      config.mbufs = MbufsFor(target);
+      config.mbufs = MbufsFor(target, pmd);
       config.data_room = RoomFor(target, pmd);
       config.socket = rte_eth_dev_socket_id(id);
       absl::StatusOr<std::unique_ptr<Mempool>> pool = Mempool::Create(config);
@@ -286,9 +286,10 @@ class DpdkDevice final : public Device {
     info_.capabilities = CapabilitiesOf(port_->config(), port_->info());
     if (absl::Status status = SetMac(target, pmd); !status.ok()) return status;
     for (uint16_t i = 0; i < info_.queues; ++i) {
-      const QueueConfig config{.packets = pools_[i]->mbufs() - HeldByDevice(target),
+      const QueueConfig config{.packets = pools_[i]->mbufs() - HeldByDevice(target, pmd),
                                .nap = pmd.nap,
-                               .rx_interrupts = port_->config().rx_interrupts};
+                               .rx_interrupts = port_->config().rx_interrupts,
+                               .link_wants_asking = pmd.link_wants_asking};
       queues_.push_back(std::make_unique<DpdkQueue>(id, i, *pools_[i], info_, config));
     }
     return absl::OkStatus();

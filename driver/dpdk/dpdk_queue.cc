@@ -3,6 +3,7 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "driver/dpdk/lcore.h"
@@ -17,6 +18,7 @@ DpdkQueue::DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, const Devi
       limits_(info),
       rx_{.checksum = info.capabilities.rx_checksum, .hash = info.capabilities.flow_hash},
       nap_(config.nap),
+      link_wants_asking_(config.link_wants_asking),
       interrupt_(config.rx_interrupts ? RxInterrupt::Open(port, index) : std::nullopt) {}
 
 DpdkQueue::~DpdkQueue() { pool_->ReleaseOwner(); }
@@ -123,6 +125,10 @@ std::optional<WakeSource> DpdkQueue::ArmWake() {
   if (pool_->available() == 0) return nap;
   const auto waiting = [this] { return rte_eth_rx_queue_count(port_, index_) > 0; };
   if (waiting()) return std::nullopt;
+  if (link_wants_asking_) {
+    rte_eth_link link;
+    std::ignore = rte_eth_link_get_nowait(port_, &link);
+  }
   if (!interrupt_ || !interrupt_->Arm()) return nap;
   if (waiting()) return std::nullopt;  // it came before the interrupt was armed
   return WakeSource{.fd = interrupt_->fd()};

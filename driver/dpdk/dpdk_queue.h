@@ -21,6 +21,7 @@ struct QueueConfig {
   size_t packets = 0;  // that the stack may hold, of those in the mempool
   Duration nap;        // of an idle worker, where the queue has no interrupt
   bool rx_interrupts = false;
+  bool link_wants_asking = false;  // before each sleep
 };
 
 class DpdkQueue final : public DeviceQueue {
@@ -58,6 +59,7 @@ class DpdkQueue final : public DeviceQueue {
   TxLimits limits_;
   RxOffloads rx_;
   Duration nap_;
+  bool link_wants_asking_;
   std::optional<RxInterrupt> interrupt_;
   rte_mbuf* mbufs_[kBurst];
   QueueStats stats_;

@@ -26,24 +26,18 @@ std::atomic<Stage> stage{Stage::kNever};
 
 constexpr unsigned kMegabytesWithoutHugepages = 512;
 
+// What a few ports need: with less of them, ordinary memory serves better.
+constexpr uint64_t kEnoughHugepages = uint64_t{256} << 20;
+
 bool MountedHugepages() {
   std::ifstream mounts("/proc/mounts");
   bool mounted = false;
   for (std::string line; std::getline(mounts, line);) {
     const std::vector<std::string_view> fields = Split(line, ' ');
-    mounted |= fields.size() > 2 && fields[2] == "hugetlbfs";
+    mounted |= fields.size() > 2 && fields[2] == "hugetlbfs" &&
+               access(std::string(fields[1]).c_str(), W_OK) == 0;
   }
   return mounted;
-}
-
-bool FreeHugepages() {
-  std::error_code ec;
-  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", ec)) {
-    std::ifstream file(size.path() / "free_hugepages");
-    uint64_t pages = 0;
-    if (file >> pages && pages > 0) return true;
-  }
-  return false;
 }
 
 // "0,1": every CPU that this thread may run on.
@@ -128,6 +122,20 @@ class LogCapture {
 };
 
 }  // namespace
+
+uint64_t FreeHugepageBytes() {
+  constexpr std::string_view kPrefix = "hugepages-";  // and "2048kB"
+  uint64_t bytes = 0;
+  std::error_code ec;
+  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", ec)) {
+    std::ifstream file(size.path() / "free_hugepages");
+    const std::string name = size.path().filename();
+    uint64_t pages = 0;
+    if (!name.starts_with(kPrefix) || !(file >> pages)) continue;
+    bytes += pages * std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10) * 1024;
+  }
+  return bytes;
+}
 
 Eal::Eal(Eal&& other) noexcept : owns_(std::exchange(other.owns_, false)) {}
 
@@ -231,8 +239,9 @@ absl::StatusOr<std::vector<std::string>> EalBuilder::Arguments() const {
                       Names(raw_, "-b", "--block") || Names(raw_, "", "--no-pci");
   if (!probes) add("--no-pci");
   const bool raw_memory = Names(raw_, "", "--no-huge") || Names(raw_, "", "--in-memory");
-  const bool huge = hugepages_ == Hugepages::kAlways ||
-                    (hugepages_ == Hugepages::kAuto && MountedHugepages() && FreeHugepages());
+  const bool huge =
+      hugepages_ == Hugepages::kAlways || (hugepages_ == Hugepages::kAuto && MountedHugepages() &&
+                                           FreeHugepageBytes() >= kEnoughHugepages);
   if (!huge && !in_memory_ && !raw_memory) add("--no-huge");
   if (in_memory_) add("--in-memory");
   const bool without = !huge && !in_memory_ && !Names(raw_, "", "--in-memory");

@@ -26,10 +26,13 @@
 namespace corelane::driver::dpdk {
 
 enum class Hugepages : uint8_t {
-  kAuto,    // where a hugetlbfs is mounted and has free pages
+  kAuto,    // where a hugetlbfs is mounted that we may write to, with 256 MB in free pages
   kNever,   // --no-huge: ordinary memory, which no NIC can reach without an IOMMU
   kAlways,  // or Start() fails
 };
+
+// Of all sizes together.
+uint64_t FreeHugepageBytes();
 
 class Eal {
  public:

@@ -65,6 +65,9 @@ struct Pmd {
   uint64_t tx_offloads = ~uint64_t{0};
   bool mac_is_argument = false;  // `arguments` deals with it
   bool rx_interrupts = false;    // worth asking for
+  // It looks after a link that is down only when it is asked for its state.
+  bool link_wants_asking = false;
+  uint32_t held = 0;  // mbufs that it may hold of a queue, however few descriptors that has
   // The driver uses of an mbuf's room, without the headroom, a multiple of so many bytes.
   uint32_t room_multiple = 1;
   std::span<const PciId> pci = {};  // the NICs that it drives

@@ -142,7 +142,9 @@ absl::Status Port::Start() {
   const int result = rte_eth_dev_start(id_);
   if (result != 0) return Error("start", result);
   // Some drivers take the wish and have none.
-  config_.rx_interrupts &= rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
+  if (config_.rx_interrupts) {
+    config_.rx_interrupts = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
+  }
   if (config_.promiscuous) {
     // A device without the switch hears everything, or never will.
     if (absl::Status status = SetPromiscuous(true);

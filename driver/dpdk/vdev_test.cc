@@ -3,21 +3,24 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <chrono>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "driver/conformance.h"
-#include "driver/dpdk/dpdk.h"
+#include "driver/dpdk/conformance_devices.h"
+#include "driver/dpdk/flow.h"
+#include "driver/dpdk/mempool.h"
+#include "driver/dpdk/port.h"
+#include "driver/dpdk/test_eal.h"
 #include "driver/dpdk/text.h"
-#include "driver/kernel_port.h"
-#include "driver/registry.h"
 #include "driver/tap/test_namespace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -26,30 +29,7 @@ namespace corelane::driver {
 namespace {
 
 using dpdk::Cat;
-
-std::unique_ptr<Device> Open(const std::string& uri) {
-  auto device = OpenDevice(uri);
-  EXPECT_TRUE(device.ok()) << device.status();
-  return device.ok() ? *std::move(device) : nullptr;
-}
-
-// A device that is one side of a kernel's interface; the test has the other.
-class KernelFixture final : public DeviceFixture {
- public:
-  KernelFixture(const std::string& uri, const std::string& interface)
-      : device_(Open(uri)), port_(std::make_unique<KernelPort>(interface)) {}
-
-  Device& device() override { return *device_; }
-  bool PeerSend(const Frame& frame) override { return port_->Send(frame); }
-  std::optional<Frame> PeerReceive() override { return port_->Receive(); }
-  void DestroyDevice() override { device_.reset(); }
-  void DestroyPeer() override { port_.reset(); }
-  bool can_be_full() const override { return false; }
-
- private:
-  std::unique_ptr<Device> device_;
-  std::unique_ptr<KernelPort> port_;
-};
+using ::testing::HasSubstr;
 
 std::unique_ptr<DeviceFixture> MakeTap(const ConformanceOptions& options) {
   return std::make_unique<KernelFixture>(
@@ -57,17 +37,21 @@ std::unique_ptr<DeviceFixture> MakeTap(const ConformanceOptions& options) {
 }
 
 std::unique_ptr<DeviceFixture> MakeAfPacket(const ConformanceOptions& options) {
-  static const bool made = std::system(
-                               "ip link add va type veth peer name vb && "
-                               "ip link set va up && ip link set vb up") == 0;
-  EXPECT_TRUE(made);
+  MakeVeth("va", "vb");
   return std::make_unique<KernelFixture>(
       Cat("dpdk:net_af_packet0,iface=va,pool=", options.pool_packets), "vb");
 }
 
+std::unique_ptr<DeviceFixture> MakeFailsafe(const ConformanceOptions& options) {
+  return std::make_unique<KernelFixture>(Cat("dpdk:net_failsafe0,dev=net_tap1;iface=ftap0,pool=",
+                                             options.pool_packets, ",rxd=64,txd=64"),
+                                         "ftap0");
+}
+
 INSTANTIATE_TEST_SUITE_P(Dpdk, DeviceConformance,
                          ::testing::Values(ConformanceCase{"net_tap", &MakeTap},
-                                           ConformanceCase{"net_af_packet", &MakeAfPacket}),
+                                           ConformanceCase{"net_af_packet", &MakeAfPacket},
+                                           ConformanceCase{"net_failsafe", &MakeFailsafe}),
                          ConformanceName());
 
 TEST(NetTap, SaysWhatItCounts) {
@@ -116,6 +100,78 @@ TEST(NetAfPacket, RecoversWhenEverythingWasHeld) {
   HoldEverything(*MakeAfPacket({.pool_packets = 64}));
 }
 
+TEST(NetTap, AnIdleWorkerSleepsOnItsDescriptor) {
+  const auto fixture = MakeTap({});
+  DeviceQueue& queue = fixture->device().queue(0);
+  std::array<PacketBuf, 32> burst;
+  while (queue.ReceiveBurst(fixture->now(), burst) > 0) {
+  }
+  const auto wake = queue.ArmWake();
+  ASSERT_TRUE(wake.has_value());
+  EXPECT_GE(wake->fd, 0);
+  EXPECT_EQ(wake->nap, Duration::max());
+}
+
+TEST(NetAfPacket, AnIdleWorkerNaps) {
+  const auto fixture = MakeAfPacket({});
+  const auto wake = fixture->device().queue(0).ArmWake();
+  ASSERT_TRUE(wake.has_value());
+  EXPECT_EQ(wake->fd, -1);
+  EXPECT_EQ(wake->nap, std::chrono::microseconds(500));
+}
+
+// libpcap hands frames over in blocks of time.
+TEST(NetPcap, AnInterface) {
+  MakeVeth("va", "vb");
+  const auto device = OpenTestDevice("dpdk:net_pcap0,rx_iface_in=va,tx_iface=va");
+  KernelPort peer("vb");
+  DeviceQueue& queue = device->queue(0);
+  std::array<PacketBuf, 1> burst;
+  ASSERT_EQ(queue.AllocateBurst(burst), 1u);
+  const Frame frame = MakeFrame(1, 100);
+  std::copy(frame.begin(), frame.end(), burst[0].Append(frame.size()));
+  ASSERT_EQ(queue.TransmitBurst(Instant(), burst), 1u);
+  std::optional<Frame> sent = peer.Receive();
+  while (sent && *sent != frame) sent = peer.Receive();  // the kernel has something to say as well
+  EXPECT_EQ(sent, frame);
+  const Frame answer = MakeFrame(2, 200);
+  ASSERT_TRUE(peer.Send(answer));
+  std::optional<Frame> received;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (received != answer && std::chrono::steady_clock::now() < deadline) {
+    if (queue.ReceiveBurst(Instant(), burst) == 1) {
+      received = FrameOf(burst[0]);
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(received, answer);
+}
+
+// net_tap makes its rules of the kernel's classifiers: without those it has none.
+TEST(NetTap, FlowRulesAreTakenOrRefusedClearly) {
+  MakeTap({}).reset();  // starts the EAL
+  const dpdk::TestVdev device("net_tap2", "iface=rtap0");
+  std::vector<std::unique_ptr<dpdk::Mempool>> pools;
+  for (int i = 0; i < 2; ++i) pools.push_back(dpdk::Mempool::Create({.mbufs = 2047}).value());
+  const auto port = dpdk::Port::Open(device.id(), {.queues = 2, .rx_descriptors = 64}, pools);
+  ASSERT_TRUE(port.ok()) << port.status();
+  const dpdk::FlowMatch match{.protocol = 6,
+                              .source = Ipv4Address(10, 0, 0, 1),
+                              .source_port = 1000,
+                              .destination = Ipv4Address(10, 0, 0, 2),
+                              .destination_port = 80};
+  const auto dropped = dpdk::FlowRule::Create(*port, match, dpdk::FlowDrop{});
+  if (!dropped.ok()) {
+    EXPECT_THAT(std::string(dropped.status().message()),
+                HasSubstr("port net_tap2: flow tcp 10.0.0.1:1000 -> 10.0.0.2:80 dropped: its "
+                          "driver, net_tap, refuses "));
+  }
+  const auto marked = dpdk::FlowRule::Create(*port, match, dpdk::FlowMark{.mark = 1});
+  EXPECT_FALSE(marked.ok());
+  EXPECT_THAT(std::string(marked.status().message()), HasSubstr("marked 1: its driver, net_tap"));
+}
+
 }  // namespace
 }  // namespace corelane::driver
 
@@ -124,5 +180,6 @@ int main(int argc, char** argv) {
     return status;
   }
   testing::InitGoogleMock(&argc, argv);
+  if (const int status = corelane::driver::UseHugepagesIfAsked(); status >= 0) return status;
   return RUN_ALL_TESTS();
 }

@@ -10,6 +10,10 @@ namespace corelane::driver {
 // devices are impossible it prints the reason and returns the status for main() to return: a skip.
 int EnterTestNamespace(int argc, char** argv);
 
+// The same for what the kernel allows only to the machine's own root (XDP): new network and mount
+// namespaces, but no user namespace. Anybody else skips.
+int EnterRootTestNamespace(int argc, char** argv);
+
 // Gives up what makes this process root of its namespace. False: it could not.
 bool DropCapabilities();
 

@@ -31,7 +31,8 @@ const RegisterPmd kRegister(
      .max_queues = 255,
      .rx_offloads = 0,
      .tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS,
-     .mac_is_argument = true});
+     .mac_is_argument = true,
+     .link_wants_asking = true});
 
 }  // namespace
 }  // namespace corelane::driver::dpdk
