@@ -53,7 +53,6 @@ class DecoratedDevice : public Device {
   const DeviceInfo& info() const override { return inner_->info(); }
   DeviceQueue& queue(size_t index) override { return *queues_.at(index); }
   std::optional<RssInfo> rss() const override { return inner_->rss(); }
-  std::unique_ptr<DeviceThread> EnterThread() override { return inner_->EnterThread(); }
   std::optional<LinkStatus> link() const override { return inner_->link(); }
   void ReadCounters(CounterSink& sink) const override { inner_->ReadCounters(sink); }
   Queue& decorator(size_t index) { return *queues_.at(index); }

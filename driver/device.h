@@ -17,8 +17,8 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 #include <string_view>
+#include <vector>
 
 #include "core/mac_address.h"
 #include "core/packet.h"
@@ -136,12 +136,6 @@ struct RssInfo {
   std::vector<uint16_t> table;  // the queue for each value of the hash's low bits: a power of two
 };
 
-// What a device holds for a thread that polls one of its queues, for as long as it does.
-class DeviceThread {
- public:
-  virtual ~DeviceThread() = default;
-};
-
 // A port. Owns its queues; the queues' packets must have come back before it is destroyed. Built
 // and destroyed on one thread; each queue may then be used on a thread of its own.
 class Device {
@@ -152,8 +146,6 @@ class Device {
   virtual DeviceQueue& queue(size_t index) = 0;
   // Empty: it spreads them in a way of its own, or has one queue; software finds the flow's owner.
   virtual std::optional<RssInfo> rss() const { return std::nullopt; }
-  // For each thread that polls a queue, on that thread, before it does. Null: it needs nothing.
-  virtual std::unique_ptr<DeviceThread> EnterThread() { return nullptr; }
 
   // The two below may be called by any thread, and may take as long as the device needs to answer.
   // None: the device has no link that could be down.

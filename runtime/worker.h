@@ -48,8 +48,8 @@
 #include "runtime/kernel_events.h"
 #include "runtime/op.h"
 #include "runtime/op_memory.h"
-#include "runtime/worker_inbox.h"
 #include "runtime/turn_histogram.h"
+#include "runtime/worker_inbox.h"
 #include "stack/stack.h"
 
 namespace corelane::runtime {

@@ -259,6 +259,13 @@ class DpdkDevice final : public Device {
     return LinkStatus{.up = state.up,
                       .bits_per_second = known ? uint64_t{state.megabits} * 1000000 : 0};
   }
+  // What cannot be read is not known to be so: software steers then.
+  std::optional<RssInfo> rss() const override {
+    const auto hash = port_->Rss();
+    const auto table = port_->Reta();
+    if (!hash.ok() || !table.ok() || hash->functions == 0) return std::nullopt;
+    return RssInfo{.key = hash->key, .table = *table};
+  }
   void ReadCounters(CounterSink& sink) const override {
     for (const auto& [name, value] : port_->xstats()) sink.OnCounter(name, value);
   }

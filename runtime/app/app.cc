@@ -89,7 +89,6 @@ void WorkerContext::OnStop(std::function<void()> callback) {
 struct App::Lane {
   size_t index;
   Log log;
-  std::unique_ptr<driver::DeviceThread> device_thread;
   std::unique_ptr<stack::Stack> stack;
   std::unique_ptr<Worker> worker;
   std::unique_ptr<WorkerContext> context;
@@ -197,7 +196,6 @@ void App::RunLane(size_t index, const LaneMain& main) {
   lane.stack.reset();
   // The others' packets are on their way home.
   all_->arrive_and_wait();
-  lane.device_thread.reset();
 }
 
 absl::Status App::SetUp(Lane& lane) {
@@ -206,7 +204,6 @@ absl::Status App::SetUp(Lane& lane) {
       return Named("cpus", std::to_string(config_.cpus[lane.index]), status);
     }
   }
-  lane.device_thread = device_->EnterThread();
   stack::StackOptions options = config_.stack;
   options.seed = RandomSeed();
   options.secret_seed = secret_seed_;
