@@ -37,11 +37,11 @@ class EndBridge final : public PostedOp {
 Bridge::Bridge(Worker& worker) : Bridge(worker, FirstStack(worker)) {}
 
 Bridge::Bridge(Worker& worker, stack::Stack& stack)
-    : core_(std::make_shared<internal::BridgeCore>(worker, stack)) {}
+    : core_(std::make_shared<internal::BridgeCore>(worker, stack)), end_(new EndBridge(core_)) {}
 
 Bridge::~Bridge() {
   core_->closed.store(true, std::memory_order_release);
-  core_->inbox->Post(*new EndBridge(core_));
+  core_->inbox->Post(*end_);
 }
 
 }  // namespace corelane::runtime

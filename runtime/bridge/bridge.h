@@ -49,7 +49,8 @@ class Bridge {
   const std::shared_ptr<internal::BridgeCore>& core() const { return core_; }
 
  private:
-  std::shared_ptr<internal::BridgeCore> core_;
+  const std::shared_ptr<internal::BridgeCore> core_;
+  PostedOp* const end_;  // what the destructor posts, and thereby gives away
 };
 
 }  // namespace corelane::runtime
