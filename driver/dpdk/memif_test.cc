@@ -17,6 +17,7 @@
 
 #include "driver/conformance.h"
 #include "driver/dpdk/conformance_devices.h"
+#include "driver/dpdk/test_socket.h"
 #include "driver/dpdk/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -104,19 +105,6 @@ class Peer {
   pid_t pid_;
 };
 
-class SocketFolder {
- public:
-  SocketFolder() { EXPECT_NE(mkdtemp(path_.data()), nullptr); }
-  ~SocketFolder() {
-    unlink(socket().c_str());
-    rmdir(path_.c_str());
-  }
-  std::string socket() const { return path_ + "/s"; }
-
- private:
-  std::string path_ = "/tmp/corelane-memif-XXXXXX";  // short: a socket's path is
-};
-
 // The peer listens: memif's listener cannot be ended within a process.
 class MemifFixture final : public DeviceFixture {
  public:
@@ -140,11 +128,11 @@ class MemifFixture final : public DeviceFixture {
   std::string Uri(std::string_view device, const ConformanceOptions& options) const {
     int log_size = 0;
     while (1u << log_size < options.depth) ++log_size;
-    return Cat("dpdk:", device, ",id=0,socket=", folder_.socket(), ",rsize=", log_size,
+    return Cat("dpdk:", device, ",id=0,socket=", socket_.path(), ",rsize=", log_size,
                ",pool=", options.pool_packets);
   }
 
-  SocketFolder folder_;
+  dpdk::TestSocket socket_;
   std::unique_ptr<Peer> peer_;
   std::unique_ptr<Device> device_;
 };

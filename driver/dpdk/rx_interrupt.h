@@ -2,8 +2,8 @@
 //
 // There are two kinds. A NIC has an event of each queue that is armed, fires once, and is to be
 // acknowledged: DPDK keeps it in an epoll instance, which is the descriptor here. (Untested on
-// hardware.) Of net_tap the descriptor is the one that packets are read from, readable as long as
-// there are some: it needs no arming. Belongs to the queue's thread.
+// hardware; tested over virtio_user.) Of net_tap the descriptor is the one that packets are read
+// from, readable as long as there are some: it needs no arming. Belongs to the queue's thread.
 
 #ifndef CORELANE_DRIVER_DPDK_RX_INTERRUPT_H_
 #define CORELANE_DRIVER_DPDK_RX_INTERRUPT_H_

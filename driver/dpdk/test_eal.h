@@ -58,6 +58,11 @@ class TestVdev {
   }
 
   uint16_t id() const { return id_; }
+  // Gives it up: it stays as long as the EAL.
+  uint16_t Release() {
+    device_ = nullptr;
+    return id_;
+  }
 
  private:
   uint16_t id_ = RTE_MAX_ETHPORTS;

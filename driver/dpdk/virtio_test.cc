@@ -1,8 +1,5 @@
 // net_virtio_user and the vhost that it speaks to over a socket, both in this process.
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <memory>
 #include <string>
@@ -10,6 +7,7 @@
 
 #include "driver/conformance.h"
 #include "driver/dpdk/conformance_devices.h"
+#include "driver/dpdk/test_socket.h"
 #include "driver/dpdk/text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -21,19 +19,24 @@ using dpdk::Cat;
 
 class VirtioFixture final : public PeerDeviceFixture {
  public:
-  using PeerDeviceFixture::PeerDeviceFixture;
+  VirtioFixture(std::unique_ptr<dpdk::TestSocket> socket, std::unique_ptr<Device> device,
+                std::unique_ptr<Device> peer)
+      : PeerDeviceFixture(std::move(device), std::move(peer)), socket_(std::move(socket)) {}
   ~VirtioFixture() override { DestroyDevice(); }
+
+ private:
+  std::unique_ptr<dpdk::TestSocket> socket_;
 };
 
 std::unique_ptr<DeviceFixture> MakeVirtio(const ConformanceOptions& options) {
-  const std::string socket = Cat("/tmp/corelane-vhost-", getpid());
+  auto socket = std::make_unique<dpdk::TestSocket>();
   const std::string pool = Cat(",pool=", options.pool_packets);
   // The driver writes to the other side when that is gone already.
   std::signal(SIGPIPE, SIG_IGN);
-  auto vhost = OpenTestDevice(Cat("dpdk:net_vhost0,iface=", socket, pool));
-  auto virtio = OpenTestDevice(Cat("dpdk:net_virtio_user0,path=", socket, pool));
+  auto vhost = OpenTestDevice(Cat("dpdk:net_vhost0,iface=", socket->path(), pool));
+  auto virtio = OpenTestDevice(Cat("dpdk:net_virtio_user0,path=", socket->path(), pool));
   EXPECT_TRUE(LinkComesUp("net_vhost0"));
-  return std::make_unique<VirtioFixture>(std::move(virtio), std::move(vhost));
+  return std::make_unique<VirtioFixture>(std::move(socket), std::move(virtio), std::move(vhost));
 }
 
 INSTANTIATE_TEST_SUITE_P(Dpdk, DeviceConformance,
