@@ -230,14 +230,14 @@ TEST_P(IpTest, DatagramsAreCutToWhatThePathCarries) {
 // --- reassembly (RFC 791, RFC 8200 §4.5) ---
 
 TEST_P(IpTest, AFragmentFloodIsBounded) {
-  const size_t before = wire_.device().pool().in_use();
+  const size_t before = wire_.device().pool()->in_use();
   for (uint32_t i = 0; i < 5000; ++i) {
     Route route = wire_.route();
     route.src = v6() ? IpAddress(Ipv6Address(0xfd00'0000'0000'0000, 1000 + i))
                      : IpAddress(Ipv4Address(0x0b00'0000 + i));
     wire_.Inject(FragmentFrame(UdpFrame(route, 1, 2, Pattern(2000)), 1280, i)[0]);
   }
-  EXPECT_LE(wire_.device().pool().in_use(), before + 1024);
+  EXPECT_LE(wire_.device().pool()->in_use(), before + 1024);
   EXPECT_TRUE(wire_.Silent());
   EXPECT_TRUE(AnswersPing());
   // A datagram whose fragments come together still passes.
@@ -245,7 +245,7 @@ TEST_P(IpTest, AFragmentFloodIsBounded) {
   wire_.InjectAll(FragmentFrame(Ping(3000), 1280, 123'456));
   EXPECT_EQ(Join(Sent()).size(), 3008u);
   wire_.Advance(seconds(61));
-  EXPECT_LE(wire_.device().pool().in_use(), before);
+  EXPECT_LE(wire_.device().pool()->in_use(), before);
 }
 
 TEST_P(IpTest, OverlappingFragmentsTakeTheWholeDatagramDown) {  // RFC 5722 §4

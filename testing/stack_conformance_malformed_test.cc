@@ -158,7 +158,7 @@ TEST_P(MalformedTest, EveryFrameIsAccountedFor) {
   stack::TcpListener* const listener = wire_.Listen(80);
   udp::UdpSocket* const socket = wire_.stack().udp().Open({});
   ASSERT_EQ(wire_.stack().udp().Bind(*socket, {wire_.address(), 53}), udp::BindResult::kOk);
-  const size_t before = wire_.device().pool().in_use();
+  const size_t before = wire_.device().pool()->in_use();
   const Wire::Connection c = wire_.Accept(*listener, 4000);
   const std::vector<Bytes> seeds = Seeds(c);
   // 0 unless the flags --gtest_shuffle --gtest_random_seed=N ask for other frames.
@@ -187,7 +187,7 @@ TEST_P(MalformedTest, EveryFrameIsAccountedFor) {
   while (stack::TcpSocket* s = listener->Accept()) s->Release();
   wire_.Advance(std::chrono::minutes(20));
   EXPECT_EQ(wire_.stack().tcp().sockets(), 0u);
-  EXPECT_LE(wire_.device().pool().in_use(), before + 32);  // ready to be sent from
+  EXPECT_LE(wire_.device().pool()->in_use(), before + 32);  // ready to be sent from
   EXPECT_EQ(wire_.stack().network().control_pool().in_use(), 0u);
 }
 

@@ -68,13 +68,13 @@ TEST_P(MemoryTest, SegmentsBehindAGapCannotTakeAllPackets) {
 TEST_P(MemoryTest, TinySegmentsBehindAGapShareAPacket) {
   auto* const listener = wire_.Listen(80);
   const Wire::Connection c = wire_.Accept(*listener, 4000);
-  const size_t before = wire_.device().pool().in_use();
+  const size_t before = wire_.device().pool()->in_use();
   for (uint32_t i = 1; i < 500; ++i) {
     wire_.Inject(wire_.Tcp(4000, 80).Seq(c.seq + i).Ack(c.ack).Payload(Pattern(1, 0, i)));
   }
   EXPECT_EQ(c.socket->connection().out_of_order_bytes(), 499u);
   // One for the range, and up to 32 that the stack keeps ready for sending.
-  EXPECT_LE(wire_.device().pool().in_use(), before + 34);
+  EXPECT_LE(wire_.device().pool()->in_use(), before + 34);
   wire_.Inject(wire_.Tcp(4000, 80).Seq(c.seq).Ack(c.ack).Payload(Pattern(1)));
   EXPECT_EQ(ReadAll(*c.socket), 500u);
 }

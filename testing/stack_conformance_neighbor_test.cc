@@ -230,10 +230,10 @@ TEST_P(NeighborTest, AConflictIsCounted) {
 TEST_P(NeighborTest, AFloodOfQuestionsIsBounded) {
   Connect();
   wire_.Inject(Answer(wire_.route()));
-  const size_t packets = wire_.device().pool().in_use();
+  const size_t packets = wire_.device().pool()->in_use();
   for (uint32_t i = 0; i < 5000; ++i) wire_.Inject(Ask(FromStranger(i)));
   EXPECT_LE(cache().size(), 1024u);
-  EXPECT_LE(wire_.device().pool().in_use(), packets);
+  EXPECT_LE(wire_.device().pool()->in_use(), packets);
   // Who is known to be reachable stays known.
   ASSERT_NE(entry(), nullptr);
   EXPECT_EQ(entry()->mac, Wire::peer_mac());

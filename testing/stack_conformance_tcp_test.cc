@@ -133,12 +133,12 @@ TEST_P(TcpTest, AFullBacklogDropsSyns) {
 // RFC 4987 §3.
 TEST_P(TcpTest, ASynFloodIsBoundedAndStopsNobody) {
   const Wire::Connection old = Open();
-  const size_t packets = wire_.device().pool().in_use();
+  const size_t packets = wire_.device().pool()->in_use();
   for (uint32_t i = 0; i < 10'000; ++i) {
     wire_.Inject(wire_.Tcp(static_cast<uint16_t>(10'000 + i), kPort).Flags(kSyn).Seq(i).Mss(1460));
   }
   EXPECT_LE(wire_.stack().tcp().sockets(), 17u);
-  EXPECT_LE(wire_.device().pool().in_use(), packets + 32);
+  EXPECT_LE(wire_.device().pool()->in_use(), packets + 32);
   wire_.Discard();
   wire_.Inject(Segment(old).Payload("hello"));
   EXPECT_EQ(readable(old), 5u);

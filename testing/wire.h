@@ -43,7 +43,7 @@ class WireDevice final : public driver::Device, public driver::DeviceQueue {
   std::deque<Bytes> to_stack;
   std::deque<Bytes> from_stack;
   bool blocked = false;  // TransmitBurst takes nothing
-  PacketPool& pool() { return pool_; }
+  const PacketPool* pool() const override { return &pool_; }
 
  private:
   PacketPool pool_;
