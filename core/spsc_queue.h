@@ -31,8 +31,8 @@ class SpscQueue {
   }
   // Destroys what was not popped. Both sides must have stopped.
   ~SpscQueue() {
-    const uint64_t tail = producer_.tail.load(std::memory_order_acquire);
-    for (uint64_t i = consumer_.head.load(std::memory_order_relaxed); i != tail; ++i) At(i)->~T();
+    const uint64_t end = producer_.staged;
+    for (uint64_t i = consumer_.head.load(std::memory_order_relaxed); i != end; ++i) At(i)->~T();
   }
   SpscQueue(const SpscQueue&) = delete;
   SpscQueue& operator=(const SpscQueue&) = delete;
@@ -42,12 +42,23 @@ class SpscQueue {
   bool TryPush(const T& value) { return Emplace(value); }
   // Producer only. Moves a prefix of `values` in; returns its length.
   size_t PushBurst(std::span<T> values) {
-    const uint64_t tail = producer_.tail.load(std::memory_order_relaxed);
+    const uint64_t tail = producer_.staged;
     const size_t n = std::min(values.size(), Room(tail, values.size()));
     for (size_t i = 0; i < n; ++i) new (cells_[(tail + i) & mask_].bytes) T(std::move(values[i]));
-    producer_.tail.store(tail + n, std::memory_order_release);
+    producer_.staged = tail + n;
+    Publish();
     return n;
   }
+  // Producer only. As TryPush(), but the consumer sees it after the next Publish() only: the line
+  // that tells it travels once for many.
+  bool Stage(const T& value) {
+    const uint64_t tail = producer_.staged;
+    if (Room(tail, 1) == 0) return false;
+    new (cells_[tail & mask_].bytes) T(value);
+    producer_.staged = tail + 1;
+    return true;
+  }
+  void Publish() { producer_.tail.store(producer_.staged, std::memory_order_release); }
 
   // Consumer only. False: empty, and `value` is unchanged.
   bool TryPop(T& value) { return PopBurst({&value, 1}) == 1; }
@@ -82,6 +93,7 @@ class SpscQueue {
   struct alignas(64) Producer {
     std::atomic<uint64_t> tail{0};
     uint64_t seen_head = 0;
+    uint64_t staged = 0;  // where the next one goes: the tail, but for what was not published yet
   };
   struct alignas(64) Consumer {
     std::atomic<uint64_t> head{0};
@@ -97,10 +109,11 @@ class SpscQueue {
   }
   template <class U>
   bool Emplace(U&& value) {
-    const uint64_t tail = producer_.tail.load(std::memory_order_relaxed);
+    const uint64_t tail = producer_.staged;
     if (Room(tail, 1) == 0) return false;
     new (cells_[tail & mask_].bytes) T(std::forward<U>(value));
-    producer_.tail.store(tail + 1, std::memory_order_release);
+    producer_.staged = tail + 1;
+    Publish();
     return true;
   }
 

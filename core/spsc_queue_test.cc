@@ -29,6 +29,37 @@ TEST(SpscQueue, BoundedFirstInFirstOut) {
   EXPECT_EQ(queue.PushBurst(burst), 3u);  // The destructor frees them.
 }
 
+TEST(SpscQueue, WhatIsStagedIsSeenOncePublished) {
+  SpscQueue<int> queue(3);
+  EXPECT_TRUE(queue.Stage(1));
+  EXPECT_TRUE(queue.Stage(2));
+  EXPECT_TRUE(queue.empty_approx());
+  int value = 0;
+  EXPECT_FALSE(queue.TryPop(value));
+  queue.Publish();
+  EXPECT_EQ(queue.size_approx(), 2u);
+  EXPECT_TRUE(queue.Stage(3));
+  EXPECT_FALSE(queue.Stage(4));  // what is staged takes its place
+  ASSERT_TRUE(queue.TryPop(value));
+  EXPECT_EQ(value, 1);
+  EXPECT_TRUE(queue.TryPush(4));  // publishes what was staged before it
+  int values[4];
+  ASSERT_EQ(queue.PopBurst(values), 3u);
+  EXPECT_EQ(values[0], 2);
+  EXPECT_EQ(values[1], 3);
+  EXPECT_EQ(values[2], 4);
+}
+
+TEST(SpscQueue, TheDestructorFreesWhatIsStaged) {
+  const auto value = std::make_shared<int>(1);
+  {
+    SpscQueue<std::shared_ptr<int>> queue(2);
+    EXPECT_TRUE(queue.Stage(value));
+    EXPECT_EQ(value.use_count(), 2);
+  }
+  EXPECT_EQ(value.use_count(), 1);
+}
+
 TEST(SpscQueue, TwoThreads) {
   constexpr uint64_t kCount = 200000;
   SpscQueue<uint64_t> queue(64);
