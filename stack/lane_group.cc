@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cstring>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -88,16 +90,81 @@ bool Lane::Forward(size_t to, const Forwarded& how, PacketBuf packet) {
     counters_.forward_drops.Increment();
     return false;
   }
+  PacketHead* const head = packet.Release();
   Forwarded entry = how;
-  entry.packet = packet.Release();
-  const bool pushed = channel.forwarded.TryPush(entry);
-  CL_DCHECK(pushed);
-  static_cast<void>(pushed);
+  entry.packet = head;
+  entry.data = head->next_segment == nullptr ? head->data : nullptr;
+  entry.length = head->length;
+  entry.flow_hash = head->flow_hash;
+  entry.segment_size = head->segment_size;
+  entry.segment_count = head->segment_count;
+  entry.flags = head->flags;
+  entry.ecn = head->ecn;
+  entry.l3_checksum = head->l3_checksum;
+  entry.l4_checksum = head->l4_checksum;
+  const bool staged = channel.forwarded.Stage(entry);
+  CL_DCHECK(staged);
+  static_cast<void>(staged);
   ++channel.out;
   ++out_;
-  touched_ |= LaneBit(to);
+  staged_ |= LaneBit(to);
   counters_.forwarded_out.Increment();
   return true;
+}
+
+void Lane::Publish() {
+  touched_ |= staged_;
+  for (LaneMask left = std::exchange(staged_, 0); left != 0; left &= left - 1) {
+    group_.channel(index_, static_cast<size_t>(std::countr_zero(left))).forwarded.Publish();
+  }
+}
+
+PacketBuf Lane::CopyOf(const Forwarded& forwarded) {
+  PacketBuf copy;
+  if (forwarded.data == nullptr || pool_->AllocateBurst({&copy, 1}) == 0 ||
+      copy.tailroom() < forwarded.length) [[unlikely]] {
+    return driver::CopyPacket(*forwarded.packet, *pool_);
+  }
+  std::memcpy(copy.Append(forwarded.length), forwarded.data, forwarded.length);
+  copy->flow_hash = forwarded.flow_hash;
+  copy->segment_size = forwarded.segment_size;
+  copy->segment_count = forwarded.segment_count;
+  copy->flags = forwarded.flags & static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  copy->ecn = forwarded.ecn;
+  copy->interface = forwarded.interface;
+  copy->l3_checksum = forwarded.l3_checksum;
+  copy->l4_checksum = forwarded.l4_checksum;
+  return copy;
+}
+
+// One burst of one other lane's.
+size_t Lane::TakeFrom(size_t lane, std::span<PacketBuf> out, std::span<Forwarded> how) {
+  LaneGroup::Channel& channel = group_.channel(lane, index_);
+  std::array<PacketHead*, kBurst> used;
+  const size_t taken = channel.forwarded.PopBurst(how.first(std::min(how.size(), kBurst)));
+  if (taken == 0) return 0;
+  // The bytes lie in the other core's cache: all of them travel at once.
+  for (const Forwarded& each : how.first(taken)) {
+    for (uint32_t i = 0; i < std::min(each.length, kPrefetched); i += 64) {
+      __builtin_prefetch(each.data + i);
+    }
+  }
+  size_t n = 0;
+  for (size_t i = 0; i < taken; ++i) {
+    used[i] = how[i].packet;
+    PacketBuf copy = CopyOf(how[i]);
+    if (!copy) [[unlikely]] {
+      counters_.forward_drops.Increment();
+      continue;
+    }
+    out[n] = std::move(copy);
+    how[n] = how[i];
+    ++n;
+  }
+  const size_t back = channel.used.PushBurst({used.data(), taken});
+  CL_DCHECK(back == taken);
+  static_cast<void>(back);
+  return n;
 }
 
 size_t Lane::TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how) {
@@ -105,39 +172,25 @@ size_t Lane::TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how) {
   // Every turn begins with another lane, so that none is starved by those before it.
   next_source_ = next_source_ + 1 < group_.lanes() ? next_source_ + 1 : 0;
   for (size_t i = 0; i < group_.lanes() && n < out.size(); ++i) {
-    const size_t from = (next_source_ + i) % group_.lanes();
-    LaneGroup::Channel& channel = group_.channel(from, index_);
-    const std::span<Forwarded> taken = how.subspan(n, channel.forwarded.PopBurst(how.subspan(n)));
-    for (const Forwarded& each : taken) __builtin_prefetch(each.packet);
-    for (const Forwarded& each : taken) {
-      PacketBuf copy = driver::CopyPacket(*each.packet, *pool_);
-      const bool back = channel.used.TryPush(each.packet);
-      CL_DCHECK(back);
-      static_cast<void>(back);
-      if (!copy) [[unlikely]] {
-        counters_.forward_drops.Increment();
-        continue;
-      }
-      out[n] = std::move(copy);
-      how[n] = each;  // at or before its own place
-      ++n;
-    }
+    n += TakeFrom((next_source_ + i) % group_.lanes(), out.subspan(n), how.subspan(n));
   }
   counters_.forwarded_in.Increment(n);
   return n;
 }
 
-void Lane::EndTurn() {
-  for (size_t to = 0; out_ > 0 && to < group_.lanes(); ++to) {
-    LaneGroup::Channel& channel = group_.channel(index_, to);
-    if (channel.out == 0) continue;
-    PacketHead* packet;
-    while (channel.used.TryPop(packet)) {
-      PacketBuf::Adopt(packet);
-      --channel.out;
-      --out_;
-    }
+void Lane::Reclaim(size_t lane) {
+  LaneGroup::Channel& channel = group_.channel(index_, lane);
+  std::array<PacketHead*, kBurst> used;
+  while (const size_t n = channel.out > 0 ? channel.used.PopBurst(used) : 0) {
+    for (PacketHead* const packet : std::span(used).first(n)) PacketBuf::Adopt(packet);
+    channel.out -= n;
+    out_ -= n;
   }
+}
+
+void Lane::EndTurn() {
+  Publish();
+  for (size_t to = 0; out_ > 0 && to < group_.lanes(); ++to) Reclaim(to);
   for (LaneMask left = std::exchange(touched_, 0); left != 0; left &= left - 1) {
     group_.lane(static_cast<size_t>(std::countr_zero(left))).wake_.WakeIfSleeping();
   }

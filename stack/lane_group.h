@@ -54,15 +54,28 @@ struct LaneGroupOptions {
   bool trust_flow_hash = false;
 };
 
-// A packet on its way to another lane: on loan, only its bytes and head are read there.
+// A packet on its way to another lane: on loan. What a receiver needs of its head travels here, so
+// that the head's lines stay the sender's.
 struct Forwarded {
   enum class Kind : uint8_t { kIp, kArp };
 
-  PacketHead* packet = nullptr;  // begins with its IP header, or the ARP message
+  // --- what the stack says of it, and is told ---
   LaneMask visited = 0;
   uint16_t interface = 0;
   Kind kind = Kind::kIp;
   bool link_group = false;  // came as a link-layer broadcast or multicast
+
+  // --- the lanes' own ---
+  uint8_t flags = 0;  // these are the head's
+  uint8_t ecn = 0;
+  ChecksumState l3_checksum = ChecksumState::kNone;
+  ChecksumState l4_checksum = ChecksumState::kNone;
+  PacketHead* packet = nullptr;   // begins with its IP header, or the ARP message
+  const uint8_t* data = nullptr;  // null: it has several segments
+  uint32_t length = 0;
+  uint32_t flow_hash = 0;
+  uint16_t segment_size = 0;
+  uint16_t segment_count = 0;
 };
 
 // What lane 0 knows of a neighbor.
@@ -109,6 +122,8 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
+  static constexpr size_t kBurst = 32;  // that are copied in one go
+
   size_t index() const { return index_; }
   // It keeps addresses, routes and neighbors.
   bool is_owner() const { return index_ == 0; }
@@ -124,11 +139,13 @@ class Lane {
   const NetworkSnapshot& network() const { return *network_; }
   const NeighborSnapshot& neighbors() const { return *neighbors_; }
 
-  // Hands a packet over. False: the ring is full; counted, and the packet is gone.
+  // Hands a packet over, with the next Publish(). False: the ring is full; counted, and the packet
+  // is gone.
   bool Forward(size_t to, const Forwarded& how, PacketBuf packet);
+  void Publish();
   // Fills out[0..returned) with copies, and how[] with what is known of them.
   size_t TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how);
-  // Frees what other lanes have copied, wakes those that something was handed to.
+  // Publishes; frees what other lanes have copied, wakes those that something was handed to.
   void EndTurn();
   // All lanes, at the end of the turn.
   void WakeAll() { touched_ = ~LaneMask{0} >> (kMaxLanes - lanes_) & ~LaneBit(index_); }
@@ -146,7 +163,14 @@ class Lane {
  private:
   friend class LaneGroup;
 
+  // Bytes of a packet that are asked for ahead of its copying; of more the processor sees the
+  // pattern.
+  static constexpr uint32_t kPrefetched = 512;
+
   void Disarm();
+  size_t TakeFrom(size_t lane, std::span<PacketBuf> out, std::span<Forwarded> how);
+  PacketBuf CopyOf(const Forwarded& forwarded);
+  void Reclaim(size_t lane);
 
   LaneGroup& group_;
   const size_t index_;
@@ -158,6 +182,7 @@ class Lane {
   size_t next_source_ = 0;
   size_t out_ = 0;        // packets that are not back yet
   LaneMask touched_ = 0;  // lanes to wake at the end of the turn
+  LaneMask staged_ = 0;   // lanes whose packets they can't see yet
   bool armed_ = false;
   LaneCounters counters_;
   alignas(64) driver::WakeFlag wake_;

@@ -19,6 +19,7 @@ void Network::JoinLane(Lane& lane) {
 // --- what is shared ---
 
 size_t Network::BeginLaneTurn(Instant now) {
+  lane_->Publish();  // what the devices brought
   const bool fresh = lane_->Refresh();
   if (lane_->is_owner()) {
     while (const auto question = lane_->TakeQuestion()) {
@@ -29,9 +30,8 @@ size_t Network::BeginLaneTurn(Instant now) {
     TakeOverNetwork();
     TakeOverNeighbors(now);
   }
-  constexpr size_t kBurst = 32;
-  std::array<PacketBuf, kBurst> packets;
-  std::array<Forwarded, kBurst> how;
+  std::array<PacketBuf, Lane::kBurst> packets;
+  std::array<Forwarded, Lane::kBurst> how;
   const size_t n = lane_->TakeForwarded(packets, how);
   if (n == 0) return 0;
   tcp_->set_merging(n > 1);
