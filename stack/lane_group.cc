@@ -145,6 +145,7 @@ size_t Lane::TakeFrom(size_t lane, std::span<PacketBuf> out, std::span<Forwarded
   if (taken == 0) return 0;
   // The bytes lie in the other core's cache: all of them travel at once.
   for (const Forwarded& each : how.first(taken)) {
+    if (each.data == nullptr) continue;
     for (uint32_t i = 0; i < std::min(each.length, kPrefetched); i += 64) {
       __builtin_prefetch(each.data + i);
     }
