@@ -75,6 +75,8 @@ inline constexpr uint8_t kReadable = 2;  // bytes, or the end of the stream
 inline constexpr uint8_t kWritable = 4;  // room again after a Write() that took less than offered
 inline constexpr uint8_t kClosed = 8;    // nothing more will come; see error()
 
+class MovingConnection;
+
 class Connection {
  public:
   struct Ports {
@@ -90,6 +92,9 @@ class Connection {
         ports_(ports),
         header_mss_(header_mss),
         announced_mss_(header_mss) {}
+  // One that comes from another core; see tcp/moving_connection.h. Without memory for its bytes it
+  // is aborted.
+  Connection(MovingConnection&& from, Resources& r, Instant now);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -192,6 +197,11 @@ class Connection {
   void CheckInvariants() const;
 
  private:
+  friend class MovingConnection;
+  // All but what the queues hold.
+  Connection(Connection&&) = default;
+  void MoveBytes(MovingConnection& to);
+
   enum class Recovery : uint8_t { kOpen, kFast, kLoss };
   enum TimerKind : uint8_t {
     kRetransmit,

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "core/check.h"
+#include "tcp/moving_connection.h"
+
 namespace corelane::tcp {
 
 std::vector<uint8_t> Pattern(uint64_t from, size_t n) {
@@ -39,6 +42,15 @@ ConnectionPair::ConnectionPair(const Options& a, const Options& b, const WireOpt
 }
 
 ConnectionPair::~ConnectionPair() = default;
+
+void ConnectionPair::Move(int i, std::unique_ptr<CoreMemory> to) {
+  MovingConnection moving(*ends_[i]);
+  CL_CHECK(ends_[i]->is_closed());
+  ends_[i] = std::make_unique<Connection>(std::move(moving), to->resources, now_);
+  CL_CHECK(memory_[i]->blocks.in_use() == 0);
+  memory_[i] = std::move(to);
+  ends_[i]->CheckInvariants();
+}
 
 void ConnectionPair::Connect() {
   ends_[0] = std::make_unique<Connection>(options_[0], Connection::Ports{1000, 2000}, 1460,

@@ -69,6 +69,9 @@ class ConnectionPair {
   Instant now() const { return now_; }
   WireOptions& wire() { return wire_; }
 
+  // End i goes on with the memory of another core.
+  void Move(int i, std::unique_ptr<CoreMemory> to = std::make_unique<CoreMemory>());
+
   // SYN from end 0; end 1 is created when it arrives.
   void Connect();
   // Delivers, fires timers and polls in order of time until `done` or `limit` of virtual time.

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/packet.h"
 #include "tcp/seq_num.h"
@@ -31,6 +32,16 @@ class ReassemblyQueue {
   // Moves what now continues at `rcv_nxt` to `out` and returns how many bytes that is. Overlap with
   // bytes below rcv_nxt is cut off.
   uint32_t TakeInOrder(SeqNum rcv_nxt, PacketQueue& out);
+
+  // take(seq, packets) for each range in order, which may take its packets. Empty afterwards.
+  template <class Take>
+  void TakeRanges(Take&& take) {
+    for (Range& range : std::span(ranges_).first(count_)) {
+      take(range.span.begin, range.packets);
+      range.packets.Clear();
+    }
+    count_ = packets_ = bytes_ = 0;
+  }
 
   bool empty() const { return count_ == 0; }
   uint32_t bytes() const { return bytes_; }

@@ -112,6 +112,10 @@ void SendQueue::Clear(Resources& r) {
   base_ = end_;
 }
 
+void SendQueue::CopyOut(std::span<uint8_t> out) {
+  if (!empty()) CopyTo(ChunkOf(base_), {base_, end_}, out.data());
+}
+
 SendChunk* SendQueue::ChunkOf(SeqNum seq) const {
   SendChunk* chunk = cursor_ != nullptr && cursor_->seq <= seq ? cursor_ : first_;
   while (chunk != nullptr && chunk->seq + chunk->length <= seq) chunk = chunk->next;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "core/block.h"
 #include "core/object_pool.h"
@@ -40,6 +41,12 @@ class SendQueue {
  public:
   SendQueue() = default;
   ~SendQueue();
+  SendQueue(SendQueue&& other) noexcept
+      : first_(std::exchange(other.first_, nullptr)),
+        last_(std::exchange(other.last_, nullptr)),
+        cursor_(std::exchange(other.cursor_, nullptr)),
+        base_(other.base_),
+        end_(other.end_) {}
   SendQueue(const SendQueue&) = delete;
   SendQueue& operator=(const SendQueue&) = delete;
 
@@ -54,6 +61,8 @@ class SendQueue {
   // Forgets the bytes below `una`.
   void Acknowledge(SeqNum una, Resources& r);
   void Clear(Resources& r);
+  // Copies all bytes(); out has as many.
+  void CopyOut(std::span<uint8_t> out);
 
   // Appends the bytes of `range` (not empty, all in the queue) to `packet`, which has one segment:
   // a few by copying, more by references. may_copy: false where the payload will be cut into

@@ -6,20 +6,14 @@ TimeWaitTable::~TimeWaitTable() {
   while (!order_.empty()) Remove(order_.front());
 }
 
-void TimeWaitTable::Add(const TimeWait& record, Instant now) {
+void TimeWaitTable::Add(const TimeWaitRecord& record, Instant now) {
   TimeWait* entry = pool_.New();
   if (entry == nullptr) {
     if (order_.empty()) return;
     Remove(order_.front());
     entry = pool_.New();
   }
-  entry->four_tuple = record.four_tuple;
-  entry->snd_nxt = record.snd_nxt;
-  entry->rcv_nxt = record.rcv_nxt;
-  entry->ts_recent = record.ts_recent;
-  entry->ts_offset = record.ts_offset;
-  entry->window = record.window;
-  entry->uses_timestamps = record.uses_timestamps;
+  static_cast<TimeWaitRecord&>(*entry) = record;
   entry->expires = now + kLifetime;
   table_.Insert(entry);
   order_.PushBack(*entry);

@@ -16,7 +16,7 @@
 namespace corelane::tcp {
 
 // What is left of a connection.
-struct TimeWait : FlowTableNode<TimeWait> {
+struct TimeWaitRecord {
   FourTuple four_tuple;
   SeqNum snd_nxt;
   SeqNum rcv_nxt;
@@ -24,6 +24,9 @@ struct TimeWait : FlowTableNode<TimeWait> {
   uint32_t ts_offset = 0;
   uint16_t window = 0;  // as on the wire
   bool uses_timestamps = false;
+};
+
+struct TimeWait : FlowTableNode<TimeWait>, TimeWaitRecord {
   Instant expires{};
   ListNode order;
 
@@ -46,8 +49,8 @@ class TimeWaitTable {
   TimeWaitTable(size_t max, const FlowHashKey& key) : table_(key), pool_(max) {}
   ~TimeWaitTable();
 
-  // Takes `record` over (its links are ignored). At the bound the oldest record makes room.
-  void Add(const TimeWait& record, Instant now);
+  // At the bound the oldest record makes room.
+  void Add(const TimeWaitRecord& record, Instant now);
   uint32_t Hash(const FourTuple& tuple) const { return table_.Hash(tuple); }
   TimeWait* Find(const FourTuple& tuple, uint32_t hash) const {
     return table_.size() == 0 ? nullptr : table_.Find(tuple, hash);

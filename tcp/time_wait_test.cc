@@ -15,7 +15,7 @@ FourTuple Tuple(uint16_t remote_port) {
 class TimeWaitTest : public testing::Test {
  protected:
   TimeWait& Add(uint16_t port, bool timestamps = true) {
-    TimeWait record;
+    TimeWaitRecord record;
     record.four_tuple = Tuple(port);
     record.snd_nxt = SeqNum(1000);
     record.rcv_nxt = SeqNum(0xfffffff0u);
