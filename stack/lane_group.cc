@@ -197,6 +197,25 @@ void Lane::EndTurn() {
   }
 }
 
+void Lane::Send(size_t to, std::unique_ptr<MovingSocket> socket) {
+  const bool pushed = group_.channel(index_, to).moving.TryPush(std::move(socket));
+  CL_DCHECK(pushed);
+  static_cast<void>(pushed);
+  touched_ |= LaneBit(to);
+}
+
+bool Lane::MaySend(size_t to) const {
+  return group_.channel(index_, to).moving.size_approx() < LaneGroup::kMoving;
+}
+
+std::unique_ptr<MovingSocket> Lane::TakeMoved() {
+  std::unique_ptr<MovingSocket> socket;
+  for (size_t from = 0; from < lanes_; ++from) {
+    if (group_.channel(from, index_).moving.TryPop(socket)) break;
+  }
+  return socket;
+}
+
 void Lane::Ask(const NeighborQuestion& question) {
   if (group_.questions_[index_]->TryPush(question)) touched_ |= LaneBit(0);
 }
@@ -212,7 +231,8 @@ std::optional<NeighborQuestion> Lane::TakeQuestion() {
 bool Lane::HasInput() const {
   if (group_.readers_.Changed(index_)) return true;
   for (size_t from = 0; from < group_.lanes(); ++from) {
-    if (!group_.channel(from, index_).forwarded.empty_approx()) return true;
+    const LaneGroup::Channel& channel = group_.channel(from, index_);
+    if (!channel.forwarded.empty_approx() || !channel.moving.empty_approx()) return true;
   }
   return is_owner() && std::any_of(group_.questions_.begin(), group_.questions_.end(),
                                    [](const auto& q) { return !q->empty_approx(); });

@@ -35,6 +35,7 @@
 #include "driver/wake_flag.h"
 #include "ip/address_table.h"
 #include "ip/route_table.h"
+#include "stack/moving_socket.h"
 #include "stack/steering.h"
 
 namespace corelane::stack {
@@ -149,6 +150,17 @@ class Lane {
   void EndTurn();
   // All lanes, at the end of the turn.
   void WakeAll() { touched_ = ~LaneMask{0} >> (kMaxLanes - lanes_) & ~LaneBit(index_); }
+  // Hands a connection over at once, where MaySend(): who sees what is published or forwarded to
+  // the other lane afterwards finds it there.
+  void Send(size_t to, std::unique_ptr<MovingSocket> socket);
+  // False: too many are on their way to that lane.
+  bool MaySend(size_t to) const;
+  // Null: none waits. To be called after Refresh() and TakeForwarded(), and before what those
+  // brought is looked at.
+  std::unique_ptr<MovingSocket> TakeMoved();
+  // Applied as by LaneGroup::ChangeSteering(); steering() shows it at once.
+  template <class Change>
+  void ChangeSteering(Change&& change);
   // Of lane 0, lossy: who asks repeats it.
   void Ask(const NeighborQuestion& question);
   std::optional<NeighborQuestion> TakeQuestion();
@@ -227,7 +239,9 @@ class LaneGroup {
     SpscQueue<Forwarded> forwarded;
     SpscQueue<PacketHead*> used;
     alignas(64) size_t out = 0;  // the producer's: packets that are not back yet
+    SpscQueue<std::unique_ptr<MovingSocket>> moving{kMoving};
   };
+  static constexpr size_t kMoving = 64;
   static constexpr size_t kQuestions = 256;
 
   Channel& channel(size_t from, size_t to) { return *channels_[from * lanes() + to]; }
@@ -243,6 +257,13 @@ class LaneGroup {
   std::vector<std::unique_ptr<SpscQueue<NeighborQuestion>>> questions_;  // by who asks
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
+
+template <class Change>
+void Lane::ChangeSteering(Change&& change) {
+  group_.ChangeSteering(change);
+  // Not Seen(): the next turn still finds that something has changed. Older values live until then.
+  steering_ = &group_.steering_.Load();
+}
 
 }  // namespace corelane::stack
 

@@ -33,7 +33,8 @@ size_t Network::BeginLaneTurn(Instant now) {
   std::array<PacketBuf, Lane::kBurst> packets;
   std::array<Forwarded, Lane::kBurst> how;
   const size_t n = lane_->TakeForwarded(packets, how);
-  if (n == 0) return 0;
+  const size_t moved = tcp_->TakeMoved(now);
+  if (n == 0) return moved;
   tcp_->set_merging(n > 1);
   for (size_t i = 0; i < n; ++i) {
     if (how[i].interface >= interfaces_.size()) continue;
@@ -49,7 +50,7 @@ size_t Network::BeginLaneTurn(Instant now) {
   }
   visited_ = 0;
   tcp_->FlushMerged(now);
-  return n;
+  return n + moved;
 }
 
 void Network::EndLaneTurn(Instant now) {

@@ -184,27 +184,6 @@ TcpListener* TcpLayer::FindListener(const IpAddress& address, uint16_t port) con
   return best;
 }
 
-// --- lanes ---
-
-void TcpLayer::Announce(uint16_t port, bool listening) {
-  Lane* const lane = network_.lane();
-  if (lane == nullptr) return;
-  lane->group().ChangeSteering([&](Steering& s) {
-    if (listening) {
-      s.AddPort(ip::protocol::kTcp, port, lane->index());
-    } else {
-      s.RemovePort(ip::protocol::kTcp, port, lane->index());
-    }
-  });
-}
-
-void TcpLayer::Claim(TcpSocket& socket) {
-  Lane& lane = *network_.lane();
-  socket.claimed_ = true;
-  lane.group().ChangeSteering(
-      [&](Steering& s) { s.Claim(ip::protocol::kTcp, socket.tuple_, lane.index()); });
-}
-
 void TcpLayer::Release(TcpSocket& socket) {
   if (socket.released_) return;
   socket.released_ = true;
@@ -292,7 +271,7 @@ void TcpLayer::RemoveFromTable(TcpSocket& socket) {
 
 void TcpLayer::EnterTimeWait(TcpSocket& socket) {
   const tcp::Connection& c = socket.connection_;
-  tcp::TimeWait record;
+  tcp::TimeWaitRecord record;
   record.four_tuple = socket.tuple_;
   record.snd_nxt = c.snd_nxt();
   record.rcv_nxt = c.rcv_nxt();
@@ -300,7 +279,7 @@ void TcpLayer::EnterTimeWait(TcpSocket& socket) {
   record.ts_offset = c.ts_offset();
   record.window = static_cast<uint16_t>(std::min<uint32_t>(c.rcv_wnd() >> c.rcv_wscale(), 65535));
   record.uses_timestamps = c.uses_timestamps();
-  time_wait_.Add(record, now_);
+  if (!socket.claimed_ || !SendTimeWaitHome(socket, record)) time_wait_.Add(record, now_);
   RemoveFromTable(socket);
 }
 
@@ -329,11 +308,7 @@ void TcpLayer::Settle(TcpSocket& socket) {
 void TcpLayer::Free(TcpSocket& socket) {
   timers_.Cancel(socket.timer_);
   RemoveFromTable(socket);
-  if (socket.claimed_ && network_.lane() != nullptr) {
-    Lane& lane = *network_.lane();
-    lane.group().ChangeSteering(
-        [&](Steering& s) { s.Unclaim(ip::protocol::kTcp, socket.tuple_, lane.index()); });
-  }
+  if (socket.claimed_) Unclaim(socket);
   network_.paths().Release(socket.path_);
   sockets_.Delete(&socket);
 }

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -20,6 +22,13 @@
 #include "tcp/time_wait.h"
 
 namespace corelane::stack {
+
+enum class TcpMoveResult : uint8_t {
+  kMoved,
+  kNoLane,        // the stack is not one of several, or there is no such other lane
+  kNotConnected,  // not yet or no more
+  kBusy,          // many are on their way: try again in a later turn
+};
 
 enum class TcpSetupError : uint8_t {
   kNone,
@@ -57,7 +66,20 @@ class TcpLayer {
   TcpSocket* NextReady() { return ready_.PopFront(); }
   TcpListener* NextReadyListener() { return ready_listeners_.PopFront(); }
 
+  // --- moving to other lanes ---
+  // Gives a connection to another lane: kMoved, and the pointer is dead. Packets find it there.
+  // ticket: comes out there, with the socket; what it refers to must be fit for the other thread.
+  TcpMoveResult Move(TcpSocket& socket, size_t lane, std::unique_ptr<MoveTicket>& ticket);
+  struct Arrival {
+    TcpSocket* socket;  // the caller's; null: there was no memory, and the connection was reset
+    std::unique_ptr<MoveTicket> ticket;
+  };
+  // A connection that came from another lane; none: no (more) such.
+  std::optional<Arrival> TakeArrival();
+
   // --- the turn ---
+  // What came from other lanes; returns how many.
+  size_t TakeMoved(Instant now);
   // The short way: takes a whole frame if it is a good segment of an open connection, without
   // options of IP. False: the frame is as it was.
   bool TakeKnown(Interface& interface, PacketBuf& frame, Instant now);
@@ -75,7 +97,9 @@ class TcpLayer {
     return timers_.MayBeDue(now) || time_wait_.NextDeadline() <= now;
   }
   bool HasDirty() const { return !dirty_.empty(); }
-  bool HasReady() const { return !ready_.empty() || !ready_listeners_.empty(); }
+  bool HasReady() const {
+    return !ready_.empty() || !ready_listeners_.empty() || !arrivals_.empty();
+  }
 
   void OnIcmpError(const ip::IcmpErrorReport& report, Instant now);
   void OnUnreachable(const tcp::FourTuple& tuple, Instant now);
@@ -143,6 +167,9 @@ class TcpLayer {
   // Tells the other lanes of a port that is listened on.
   void Announce(uint16_t port, bool listening);
   void Claim(TcpSocket& socket);
+  void Unclaim(TcpSocket& socket);
+  void Arrive(MovingSocket& moved, Instant now);
+  bool SendTimeWaitHome(TcpSocket& socket, const tcp::TimeWaitRecord& record);
   // Whether packets to the flow come to this core by themselves.
   bool LandsHere(const tcp::FourTuple& tuple) {
     const Lane* const lane = network_.lane();
@@ -189,6 +216,7 @@ class TcpLayer {
   IntrusiveList<TcpListener, &TcpListener::ready_> ready_listeners_;
   IntrusiveList<TcpSocket, &TcpSocket::waiting_> orphans_;
   size_t orphan_count_ = 0;
+  std::deque<Arrival> arrivals_;
   std::array<Held, kMaxHeld> held_;
   size_t held_count_ = 0;
   bool merging_ = true;

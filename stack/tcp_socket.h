@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "core/intrusive_list.h"
 #include "core/ip_address.h"
@@ -20,6 +21,7 @@
 #include "stack/path.h"
 #include "tcp/connection.h"
 #include "tcp/flow_table.h"
+#include "tcp/moving_connection.h"
 
 namespace corelane::stack {
 
@@ -39,6 +41,13 @@ class TcpSocket : public tcp::FlowTableNode<TcpSocket> {
       : layer_(layer),
         tuple_(tuple),
         connection_(options, {tuple.local_port, tuple.remote_port}, header_mss, resources) {
+    timer_.socket = this;
+  }
+
+  // One that comes from another core.
+  TcpSocket(TcpLayer& layer, const tcp::FourTuple& tuple, tcp::MovingConnection&& moved,
+            tcp::Resources& resources, Instant now)
+      : layer_(layer), tuple_(tuple), connection_(std::move(moved), resources, now) {
     timer_.socket = this;
   }
 
