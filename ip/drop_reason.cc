@@ -114,6 +114,8 @@ std::string_view ToString(DropReason reason) {
       return "tcp-reassembly-limit";
     case DropReason::kForwardRingFull:
       return "forward-ring-full";
+    case DropReason::kForwardedTooOften:
+      return "forwarded-too-often";
     case DropReason::kNoRoute:
       return "no-route";
     case DropReason::kNoSourceAddress:

@@ -83,6 +83,7 @@ enum class DropReason : uint8_t {
 
   // Between lanes.
   kForwardRingFull,
+  kForwardedTooOften,
 
   // Sending.
   kNoRoute,

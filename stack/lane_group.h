@@ -61,7 +61,7 @@ struct Forwarded {
   enum class Kind : uint8_t { kIp, kArp };
 
   // --- what the stack says of it, and is told ---
-  LaneMask visited = 0;
+  Journey journey;
   uint16_t interface = 0;
   Kind kind = Kind::kIp;
   bool link_group = false;  // came as a link-layer broadcast or multicast

@@ -213,7 +213,7 @@ class Network {
   ip::DropCounters drops_;
   NetworkCounters counters_;
   bool link_group_ = false;  // the frame at hand came to a group address
-  LaneMask visited_ = 0;     // lanes that the packet at hand came through
+  Journey journey_;          // of the packet at hand
   Lane* lane_ = nullptr;
   // What was published last, or taken over.
   uint64_t network_generation_ = 0;

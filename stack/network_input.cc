@@ -168,7 +168,7 @@ void Network::InputIp(Interface& interface, PacketBuf packet, bool v4, Instant n
     counters_.fragments_in.Increment(1);
     if (packet) {
       counters_.reassembled.Increment(1);
-      visited_ = 0;
+      journey_ = {};
       InputReassembled(interface, std::move(packet), now);
     }
     return;

@@ -40,7 +40,7 @@ size_t Network::BeginLaneTurn(Instant now) {
     if (how[i].interface >= interfaces_.size()) continue;
     Interface& interface = *interfaces_[how[i].interface];
     link_group_ = how[i].link_group;
-    visited_ = how[i].visited;
+    journey_ = how[i].journey;
     if (how[i].kind == Forwarded::Kind::kArp) {
       InputArp(interface, packets[i], now);
     } else {
@@ -48,7 +48,7 @@ size_t Network::BeginLaneTurn(Instant now) {
       InputIp(interface, std::move(packets[i]), v4, now);
     }
   }
-  visited_ = 0;
+  journey_ = {};
   tcp_->FlushMerged(now);
   return n + moved;
 }
@@ -152,7 +152,7 @@ void Network::AskOwner(const arp::NeighborOutput& output, Instant now) {
 
 void Network::Forward(size_t to, Forwarded::Kind kind, PacketBuf packet) {
   Forwarded how;
-  how.visited = visited_ | LaneBit(lane_->index());
+  how.journey = journey_.From(lane_->index());
   how.interface = packet->interface;
   how.kind = kind;
   how.link_group = link_group_;
@@ -170,10 +170,15 @@ bool Network::SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTupl
   const bool known = protocol == ip::protocol::kTcp ? tcp_->Knows(tuple) : sink_->HasUdpFlow(tuple);
   if (known) return false;
   const Steering& steering = lane_->steering();
-  const size_t next = steering.Next(protocol, tuple, hash != nullptr ? *hash : steering.Hash(tuple),
-                                    visited_, lane_->index());
+  const std::optional<size_t> next = steering.Next(
+      protocol, tuple, hash != nullptr ? *hash : steering.Hash(tuple), journey_, lane_->index());
   if (next == lane_->index()) return false;
-  Forward(next, Forwarded::Kind::kIp, std::move(packet));
+  if (next) {
+    Forward(*next, Forwarded::Kind::kIp, std::move(packet));
+  } else {
+    packet.Reset();
+    Drop(ip::DropReason::kForwardedTooOften);
+  }
   return true;
 }
 
@@ -197,7 +202,7 @@ bool Network::SteerReport(PacketBuf& packet, const ip::IcmpErrorReport& report) 
 bool Network::SteerFragment(PacketBuf& packet, const ip::IpIngress& ip) {
   const Steering& steering = lane_->steering();
   const size_t lane = steering.LaneOf(steering.Hash(ip.src, ip.dst));
-  if (lane == lane_->index() || (visited_ & LaneBit(lane)) != 0) return false;
+  if (lane == lane_->index() || (journey_.visited & LaneBit(lane)) != 0) return false;
   Forward(lane, Forwarded::Kind::kIp, std::move(packet));
   return true;
 }

@@ -43,13 +43,15 @@ size_t Steering::Home(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t ha
   return (port->lanes & LaneBit(lane)) != 0 ? lane : Pick(port->lanes, hash >> 8);
 }
 
-size_t Steering::Next(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash,
-                      LaneMask visited, size_t self) const {
-  visited |= LaneBit(self);
-  for (const Flow& claim : claims_) {
-    if (claim.tuple == tuple && claim.protocol == protocol && (visited & LaneBit(claim.lane)) == 0)
-      return claim.lane;
+std::optional<size_t> Steering::Next(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash,
+                                     const Journey& journey, size_t self) const {
+  const Claims* const claims = claims_[hash % kClaimShards].get();
+  for (const Flow& claim : claims != nullptr ? std::span(*claims) : std::span<const Flow>()) {
+    if (claim.tuple != tuple || claim.protocol != protocol || claim.lane == self) continue;
+    if (journey.hops >= kMaxHops) return std::nullopt;
+    return claim.lane;
   }
+  const LaneMask visited = journey.visited | LaneBit(self);
   const uint8_t previous = previous_[BucketOf(hash)];
   if (previous != kNone && (visited & LaneBit(previous)) == 0) return previous;
   return Home(protocol, tuple, hash);
@@ -84,27 +86,34 @@ void Steering::RemovePort(uint8_t protocol, uint16_t port, size_t lane) {
   if (at->lanes == 0) ports_.erase(at);
 }
 
-std::vector<Steering::Flow>::iterator Steering::FindClaim(uint8_t protocol,
-                                                          const tcp::FourTuple& tuple) {
-  return std::find_if(claims_.begin(), claims_.end(), [&](const Flow& flow) {
+template <class Change>
+void Steering::ChangeClaims(uint8_t protocol, const tcp::FourTuple& tuple, Change&& change) {
+  std::shared_ptr<const Claims>& shard = claims_[Hash(tuple) % kClaimShards];
+  auto next = shard != nullptr ? std::make_shared<Claims>(*shard) : std::make_shared<Claims>();
+  const size_t before = next->size();
+  change(*next, std::find_if(next->begin(), next->end(), [&](const Flow& flow) {
     return flow.protocol == protocol && flow.tuple == tuple;
-  });
+  }));
+  claim_count_ += next->size() - before;
+  shard = next->empty() ? nullptr : std::move(next);
 }
 
 void Steering::Claim(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane) {
-  const auto at = FindClaim(protocol, tuple);
-  if (at != claims_.end()) {
-    at->lane = static_cast<uint8_t>(lane);
-  } else {
-    claims_.push_back({protocol, tuple, static_cast<uint8_t>(lane)});
-  }
+  ChangeClaims(protocol, tuple, [&](Claims& flows, Claims::iterator at) {
+    if (at != flows.end()) {
+      at->lane = static_cast<uint8_t>(lane);
+    } else {
+      flows.push_back({protocol, tuple, static_cast<uint8_t>(lane)});
+    }
+  });
 }
 
 void Steering::Unclaim(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane) {
-  const auto at = FindClaim(protocol, tuple);
-  if (at == claims_.end() || at->lane != lane) return;
-  *at = claims_.back();
-  claims_.pop_back();
+  ChangeClaims(protocol, tuple, [&](Claims& flows, Claims::iterator at) {
+    if (at == flows.end() || at->lane != lane) return;
+    *at = flows.back();
+    flows.pop_back();
+  });
 }
 
 }  // namespace corelane::stack

@@ -7,14 +7,18 @@
 //     table[toeplitz(tuple) mod size] -----> home, unless nobody listens there
 //
 // The packet visits these in this order; home, where it comes last, answers it whether or not it
-// has the flow. As long as nothing was claimed or moved and every lane listens, that is no visit at
-// all where the device spreads packets by the same key and table.
+// has the flow. A flow that changes lanes while the packet looks for it may be missed: so a claim
+// is followed wherever the packet was before, a few times. As long as nothing was claimed or moved
+// and every lane listens, that is no visit at all where the device spreads packets by the same key
+// and table.
 
 #ifndef CORELANE_STACK_STEERING_H_
 #define CORELANE_STACK_STEERING_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -29,6 +33,16 @@ namespace corelane::stack {
 using LaneMask = uint64_t;
 inline constexpr size_t kMaxLanes = 64;
 inline constexpr LaneMask LaneBit(size_t lane) { return LaneMask{1} << lane; }
+
+// How a packet came to the lane that has it.
+struct Journey {
+  LaneMask visited = 0;  // lanes that it was forwarded by
+  uint8_t hops = 0;      // how often
+
+  Journey From(size_t lane) const {
+    return {visited | LaneBit(lane), static_cast<uint8_t>(hops + 1)};
+  }
+};
 
 class Steering {
  public:
@@ -54,10 +68,11 @@ class Steering {
     return LaneOf(Hash(tuple)) == lane;
   }
 
+  static constexpr uint8_t kMaxHops = 8;
   // Where a packet goes whose flow the lane `self` does not know; self: it is to be answered there.
-  // visited: the lanes that it came through.
-  size_t Next(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash, LaneMask visited,
-              size_t self) const;
+  // None: it has been sent around long enough.
+  std::optional<size_t> Next(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash,
+                             const Journey& journey, size_t self) const;
 
   // --- making the next value: a copy, changed ---
 
@@ -76,7 +91,7 @@ class Steering {
   // The flow is `lane`'s, whatever its hash. Replaces an earlier claim.
   void Claim(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane);
   void Unclaim(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane);
-  size_t claims() const { return claims_.size(); }
+  size_t claims() const { return claim_count_; }
 
  private:
   static constexpr uint8_t kNone = 0xff;
@@ -94,14 +109,20 @@ class Steering {
 
   size_t Home(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash) const;
   std::vector<Port>::iterator FindPort(uint32_t key);
-  std::vector<Flow>::iterator FindClaim(uint8_t protocol, const tcp::FourTuple& tuple);
+  static constexpr size_t kClaimShards = 256;
+  using Claims = std::vector<Flow>;
+  // change(flows, where it is or their end) on a copy of the flow's shard.
+  template <class Change>
+  void ChangeClaims(uint8_t protocol, const tcp::FourTuple& tuple, Change&& change);
 
   Toeplitz toeplitz_;
   std::vector<uint8_t> table_;
   std::vector<uint8_t> previous_;
   size_t lanes_;
-  std::vector<Port> ports_;   // sorted by key
-  std::vector<Flow> claims_;  // few, and in no order: looked at only where a flow is unknown
+  std::vector<Port> ports_;  // sorted by key
+  // By hash; null: none. Versions share those that are the same.
+  std::array<std::shared_ptr<const Claims>, kClaimShards> claims_;
+  size_t claim_count_ = 0;
 };
 
 }  // namespace corelane::stack

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -27,7 +28,8 @@ using Param = std::tuple<size_t, bool, bool>;
 
 class StackLanesTest : public ::testing::TestWithParam<Param> {
  protected:
-  StackLanesTest() {
+  // max_sockets: of the server's lanes.
+  explicit StackLanesTest(size_t max_sockets = 1024) {
     ModelNicOptions options;
     options.queues = static_cast<uint16_t>(lanes());
     options.rss_key = card_agrees() ? Toeplitz::kSymmetricKey : Toeplitz::kMicrosoftKey;
@@ -41,6 +43,7 @@ class StackLanesTest : public ::testing::TestWithParam<Param> {
       for (size_t i = 0; i < lanes(); ++i) {
         stack::StackOptions stack_options;
         stack_options.seed = 1 + 10 * side + i;
+        if (side == 1) stack_options.max_tcp_sockets = max_sockets;
         sides_[side].stacks.push_back(std::make_unique<stack::Stack>(stack_options, clock_.Now(),
                                                                      &sides_[side].group->lane(i)));
         stack::InterfaceOptions interface;
@@ -154,6 +157,23 @@ class StackLanesTest : public ::testing::TestWithParam<Param> {
       return received.size() == sent.size();
     }));
     EXPECT_EQ(received, sent);
+  }
+
+  // The server's end moves to another lane; what has arrived is in accepted_ again.
+  stack::TcpMoveResult MoveTo(size_t lane, Accepted& from) {
+    std::unique_ptr<stack::MoveTicket> ticket;
+    const auto result = server(from.lane).tcp().Move(*from.socket, lane, ticket);
+    if (result == stack::TcpMoveResult::kMoved) from = {nullptr, lane};
+    return result;
+  }
+  void TakeArrivals(size_t lane) {
+    while (const auto arrival = server(lane).tcp().TakeArrival()) {
+      const auto waits = std::find_if(accepted_.begin(), accepted_.end(), [&](const Accepted& a) {
+        return a.socket == nullptr && a.lane == lane;
+      });
+      ASSERT_NE(waits, accepted_.end());
+      waits->socket = arrival->socket;
+    }
   }
 
   struct Side {
@@ -418,6 +438,139 @@ TEST_P(StackLanesTest, PacketsOfALaneThatRestsAreDroppedBeyondTheRing) {
   RunFor(milliseconds(10));
   stack::TcpSocket* const socket = Connect(0, 81);
   ASSERT_TRUE(RunUntil([&] { return socket->connected(); }));
+}
+
+// --- connections that move ---
+
+TEST_P(StackLanesTest, ConnectionsMoveInTheMiddleOfATransfer) {
+  ListenEverywhere(80);
+  constexpr size_t kConnections = 6;
+  std::vector<stack::TcpSocket*> clients;
+  for (size_t i = 0; i < kConnections; ++i) clients.push_back(Connect(i % lanes(), 80));
+  ASSERT_TRUE(RunUntilAccepted(kConnections));
+  // Each client sends a pattern, its server sends it back.
+  const Bytes pattern = Pattern(300'000);
+  struct Progress {
+    size_t written = 0;
+    Bytes received;
+  };
+  std::vector<Progress> progress(kConnections);
+  Bytes buffer(8192);
+  size_t moves = 0;
+  size_t turn = 0;
+  const auto step = [&] {
+    for (size_t i = 0; i < lanes(); ++i) TakeArrivals(i);
+    if (++turn % 3 == 0) {
+      Accepted& a = accepted_[turn / 3 % kConnections];
+      const size_t to = (a.lane + 1) % lanes();
+      if (a.socket != nullptr && MoveTo(to, a) == stack::TcpMoveResult::kMoved) ++moves;
+    }
+    for (const Accepted& a : accepted_) {
+      if (a.socket == nullptr) continue;
+      const size_t room = std::min(buffer.size(), a.socket->writable_bytes());
+      const size_t n = a.socket->Read(std::span(buffer).first(room));
+      ASSERT_EQ(a.socket->Write(std::span(buffer).first(n)), n);
+    }
+    for (size_t i = 0; i < kConnections; ++i) {
+      Progress& p = progress[i];
+      p.written += clients[i]->Write(std::span(pattern).subspan(p.written));
+      while (const size_t n = clients[i]->Read(buffer)) {
+        p.received.insert(p.received.end(), buffer.begin(),
+                          buffer.begin() + static_cast<ptrdiff_t>(n));
+      }
+    }
+  };
+  ASSERT_TRUE(RunUntil([&] {
+    step();
+    return std::all_of(progress.begin(), progress.end(),
+                       [&](const Progress& p) { return p.received.size() == pattern.size(); });
+  }));
+  EXPECT_GT(moves, 10u);
+  for (const Progress& p : progress) EXPECT_EQ(p.received, pattern);
+  // (What the client sent may overtake itself on the way to its new lane, which looks like a loss.)
+  for (size_t i = 0; i < lanes(); ++i) {
+    EXPECT_EQ(server(i).tcp().counters().resets_out.value(), 0u) << "lane " << i;
+    EXPECT_EQ(server(i).tcp().counters().retransmitted_segments.value(), 0u);
+  }
+  ASSERT_TRUE(RunUntil([&] {
+    for (size_t i = 0; i < lanes(); ++i) TakeArrivals(i);
+    return std::all_of(accepted_.begin(), accepted_.end(),
+                       [](const Accepted& a) { return a.socket != nullptr; });
+  }));
+  // And close, from the side that has moved: each TIME-WAIT is where its segments land.
+  for (Accepted& a : accepted_) {
+    ASSERT_NE(a.socket, nullptr);
+    a.socket->Release();
+  }
+  for (stack::TcpSocket* const socket : clients) socket->Release();
+  RunFor(seconds(1));
+  EXPECT_EQ(group(1).steering().claims(), 0u);
+  for (size_t i = 0; i < lanes(); ++i) {
+    EXPECT_EQ(server(i).tcp().sockets(), 0u);
+    EXPECT_EQ(server(i).tcp().counters().resets_out.value(), 0u);
+  }
+}
+
+TEST_P(StackLanesTest, TheTimeWaitOfAMovedConnectionGoesHome) {
+  ListenEverywhere(80);
+  stack::TcpSocket* const socket = Connect(0, 80);
+  ASSERT_TRUE(RunUntilAccepted(1));
+  ASSERT_EQ(accepted_[0].lane, 0u);
+  const tcp::FourTuple tuple = accepted_[0].socket->tuple();
+  ASSERT_EQ(MoveTo(1, accepted_[0]), stack::TcpMoveResult::kMoved);
+  ASSERT_TRUE(RunUntil([&] {
+    TakeArrivals(1);
+    return accepted_[0].socket != nullptr;
+  }));
+  EXPECT_EQ(group(1).steering().claims(), 1u);
+  accepted_[0].socket->Release();
+  ASSERT_TRUE(RunUntil([&] { return socket->end_of_stream(); }));
+  socket->Release();
+  RunFor(milliseconds(100));
+  EXPECT_TRUE(server(0).tcp().Knows(tuple));
+  EXPECT_EQ(server(0).tcp().time_wait(), 1u);
+  EXPECT_EQ(server(1).tcp().time_wait(), 0u);
+  EXPECT_EQ(group(1).steering().claims(), 0u);
+}
+
+TEST_P(StackLanesTest, WhatCannotMoveStays) {
+  ListenEverywhere(80);
+  stack::TcpSocket* const socket = Connect(0, 80);
+  std::unique_ptr<stack::MoveTicket> ticket;
+  EXPECT_EQ(client(0).tcp().Move(*socket, 1, ticket), stack::TcpMoveResult::kNotConnected);
+  ASSERT_TRUE(RunUntilAccepted(1));
+  EXPECT_EQ(client(0).tcp().Move(*socket, 0, ticket), stack::TcpMoveResult::kNoLane);
+  EXPECT_EQ(client(0).tcp().Move(*socket, lanes(), ticket), stack::TcpMoveResult::kNoLane);
+  Move(*socket, *accepted_[0].socket, 1000);
+  socket->Abort();
+  EXPECT_EQ(client(0).tcp().Move(*socket, 1, ticket), stack::TcpMoveResult::kNotConnected);
+}
+
+class SmallStackLanesTest : public StackLanesTest {
+ protected:
+  SmallStackLanesTest() : StackLanesTest(/*max_sockets=*/1) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(Card, SmallStackLanesTest,
+                         ::testing::Values(Param{2, true, false}, Param{2, false, true}));
+
+TEST_P(SmallStackLanesTest, ALaneWithoutRoomResetsWhatArrives) {
+  ListenEverywhere(80);
+  stack::TcpSocket* const first = Connect(0, 80);
+  stack::TcpSocket* const second = Connect(1, 80);
+  ASSERT_TRUE(RunUntilAccepted(2));
+  Accepted& a = accepted_[accepted_[0].lane == 0 ? 0 : 1];
+  ASSERT_EQ(MoveTo(1, a), stack::TcpMoveResult::kMoved);
+  std::optional<stack::TcpLayer::Arrival> arrival;
+  ASSERT_TRUE(RunUntil([&] {
+    arrival = server(1).tcp().TakeArrival();
+    return arrival.has_value();
+  }));
+  EXPECT_EQ(arrival->socket, nullptr);
+  ASSERT_TRUE(RunUntil([&] { return first->closed(); }, seconds(1)));
+  EXPECT_EQ(first->error(), tcp::Error::kReset);
+  EXPECT_FALSE(second->closed());
+  EXPECT_EQ(group(1).steering().claims(), 0u);
 }
 
 }  // namespace
