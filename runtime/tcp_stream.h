@@ -144,6 +144,20 @@ class BasicTcpStream {
     cancel();
   }
 
+  // Gives the connection to another lane of the program: handler(error_code, TcpStream) is called
+  // on that lane's worker, with what this stream was; this one is closed then, and its pending
+  // operations end with operation_aborted. Bytes that were written or not read yet move along. The
+  // handler moves to the other thread; where that lane has no memory for the connection it hears
+  // no_buffer_space, and the peer gets a reset.
+  // Errors, with nothing changed: not_connected, invalid_argument (no other lane of that number),
+  // try_again (too many are on their way).
+  template <class Handler>
+  error_code move_to(size_t lane, Handler&& handler) {
+    if (impl_ == nullptr) return boost::asio::error::not_connected;
+    return impl_->Move(lane, std::make_unique<ArrivalHandler<std::decay_t<Handler>>>(
+                                 std::forward<Handler>(handler)));
+  }
+
   // Every setting of the connection, or of the next one while not open. Buffer sizes are those that
   // a connection begins with, the maxima those that it may grow to.
   const tcp::Options& options() { return impl().options(); }
@@ -223,6 +237,28 @@ class BasicTcpStream {
   friend class BasicTcpStream;
   template <class>
   friend class BasicTcpListener;
+
+  // Goes to another lane, where the stream is that lane's.
+  template <class Handler>
+  class ArrivalHandler final : public ArrivalTicket {
+   public:
+    template <class H>
+    explicit ArrivalHandler(H&& handler) : handler_(std::forward<H>(handler)) {}
+
+    void OnArrival(Worker& worker, stack::Stack& stack, stack::TcpSocket* socket) override {
+      using Stream = BasicTcpStream<WorkerExecutor>;
+      auto* const impl = internal::TcpStreamImpl::Arrived(worker, stack, socket, *this);
+      const WorkerExecutor executor = worker.get_executor();
+      executor.execute([handler = std::move(handler_), stream = Stream(executor, &stack, impl),
+                        lost = impl == nullptr]() mutable {
+        const error_code ec = lost ? error_code(boost::asio::error::no_buffer_space) : error_code();
+        std::move(handler)(ec, std::move(stream));
+      });
+    }
+
+   private:
+    Handler handler_;
+  };
 
   template <class F>
   void Change(F&& change) {

@@ -29,6 +29,15 @@ TcpStreamImpl* TcpStreamImpl::Adopt(Worker& worker, stack::Stack& stack, stack::
   return impl;
 }
 
+TcpStreamImpl* TcpStreamImpl::Arrived(Worker& worker, stack::Stack& stack, stack::TcpSocket* socket,
+                                      const ArrivalTicket& ticket) {
+  if (socket == nullptr) return nullptr;
+  TcpStreamImpl* const impl = Adopt(worker, stack, *socket);
+  impl->send_shut_ = ticket.send_shut;
+  impl->receive_shut_ = ticket.receive_shut;
+  return impl;
+}
+
 void TcpStreamImpl::Delete(TcpStreamImpl* impl) {
   impl->Close();
   Worker* const worker = impl->worker_;
@@ -247,6 +256,28 @@ void TcpStreamImpl::Shutdown(bool receive, bool send, error_code& ec) {
   }
   receive_shut_ |= receive;
   Advance();
+}
+
+error_code TcpStreamImpl::Move(size_t lane, std::unique_ptr<ArrivalTicket> arrival) {
+  if (!connected_) return error::not_connected;
+  arrival->send_shut = send_shut_;
+  arrival->receive_shut = receive_shut_;
+  std::unique_ptr<stack::MoveTicket> ticket = std::move(arrival);
+  stack_->tcp().set_now(worker_->now());  // older where no turn is under way
+  switch (stack_->tcp().Move(*socket_, lane, ticket)) {
+    case stack::TcpMoveResult::kMoved:
+      break;
+    case stack::TcpMoveResult::kNoLane:
+      return error::invalid_argument;
+    case stack::TcpMoveResult::kNotConnected:
+      return error::not_connected;
+    case stack::TcpMoveResult::kBusy:
+      return error::try_again;
+  }
+  socket_ = nullptr;
+  Cancel();
+  ReleaseSocket();
+  return {};
 }
 
 void TcpStreamImpl::Close() {

@@ -86,6 +86,9 @@ class TcpStreamImpl final : public IoObject, public OpOwner {
   static TcpStreamImpl* New(Worker& worker, stack::Stack& stack);
   // Around a connected socket.
   static TcpStreamImpl* Adopt(Worker& worker, stack::Stack& stack, stack::TcpSocket& socket);
+  // Around one that came from another lane; null: it was lost.
+  static TcpStreamImpl* Arrived(Worker& worker, stack::Stack& stack, stack::TcpSocket* socket,
+                                const ArrivalTicket& ticket);
   // Closes first.
   static void Delete(TcpStreamImpl* impl);
 
@@ -102,6 +105,8 @@ class TcpStreamImpl final : public IoObject, public OpOwner {
   bool StartWrite(WriteOp& op);
 
   void Shutdown(bool receive, bool send, error_code& ec);
+  // To another lane; operations end with operation_aborted. An error: nothing has happened.
+  error_code Move(size_t lane, std::unique_ptr<ArrivalTicket> ticket);
   // Operations end with operation_aborted.
   void Cancel();
   void Close();

@@ -282,6 +282,10 @@ void Worker::DispatchReady(stack::Stack& stack) {
     if (listener->user == nullptr) continue;
     static_cast<IoObject*>(listener->user)->OnReady();
   }
+  while (const auto arrival = stack.tcp().TakeArrival()) {
+    auto& ticket = static_cast<ArrivalTicket&>(*arrival->ticket);
+    ticket.OnArrival(*this, stack, arrival->socket);
+  }
   while (udp::UdpSocket* const socket = stack.udp().NextReady()) {
     if (socket->user == nullptr) continue;
     static_cast<IoObject*>(socket->user)->OnReady();

@@ -115,6 +115,16 @@ class IoObject {
   ListNode starved_;
 };
 
+// What the stacks of workers move connections with: called on the other lane's worker.
+class ArrivalTicket : public stack::MoveTicket {
+ public:
+  bool send_shut = false;
+  bool receive_shut = false;
+
+  // socket: the ticket's. Null: the lane had no memory for it, and the connection was reset.
+  virtual void OnArrival(Worker& worker, stack::Stack& stack, stack::TcpSocket* socket) = 0;
+};
+
 // Satisfies Asio's executor concept. Two words' worth of state would do; it fits into one.
 class WorkerExecutor {
  public:

@@ -148,6 +148,54 @@ TEST_F(AppTest, LanesServeLanes) {
   EXPECT_GT(accepted_[1], 0u);
 }
 
+// Every connection is accepted by one lane and served by the other, with what it has asked already.
+TEST_F(AppTest, ConnectionsMoveToAnotherLane) {
+  std::atomic<size_t> moved{0};
+  AppConfig config = ConfigOf(1);
+  server_ = *App::Open(config, std::move(ring_.a));
+  thread_ = std::thread([&] {
+    status_ = server_->Run([&](WorkerContext& context) -> Task<void> {
+      TcpListener listener(context.get_executor(), context.stack());
+      listener.listen({IpAddress(Ipv6Address()), 7});
+      ready_.fetch_add(1);
+      for (;;) {
+        error_code error;
+        TcpStream stream = co_await listener.async_accept(asio::redirect_error(kAwait, error));
+        if (error) co_return;
+        EXPECT_EQ(stream.move_to(context.lane(), [](error_code, TcpStream) {}),
+                  asio::error::invalid_argument);
+        const size_t other = 1 - context.lane();
+        Worker* const here = &context.worker();
+        EXPECT_FALSE(stream.move_to(other, [&, here](error_code ec, TcpStream arrived) {
+          EXPECT_FALSE(ec) << ec.message();
+          const auto executor = arrived.get_executor();
+          EXPECT_TRUE(executor.worker().IsRunningHere());
+          EXPECT_NE(&executor.worker(), here);
+          moved.fetch_add(1);
+          asio::co_spawn(executor, Echo(std::move(arrived), Duration::zero()), asio::detached);
+        }));
+        EXPECT_FALSE(stream.is_open());
+        EXPECT_EQ(stream.move_to(other, [](error_code, TcpStream) {}), asio::error::not_connected);
+      }
+    });
+  });
+  while (ready_ < kLanes) std::this_thread::yield();
+  std::atomic<int> answers{0};
+  const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {
+    for (int i = 0; i < 20; ++i) {
+      const Endpoint server{ConfigOf(1).addresses[static_cast<size_t>(i % 2)].address, 7};
+      const std::string question(5000, static_cast<char>('a' + i));
+      const std::string answer = co_await Ask(context, server, question);
+      answers += answer == question;
+    }
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(answers, 40);
+  EXPECT_EQ(moved, 40u);
+  StopServer();
+  EXPECT_TRUE(status_.ok()) << status_;
+}
+
 TEST_F(AppTest, ConnectionsFinishWhenTheAppStops) {
   StartServer(milliseconds(300));
   std::atomic<int> answers{0};
