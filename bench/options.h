@@ -13,7 +13,7 @@ namespace corelane::bench {
 struct Options {
   Options() {}
 
-  std::string mode;  // bulk, rr, crr
+  std::string mode;  // bulk, rr, crr, http
   double secs = 1;
   uint64_t size = 64;  // bytes of a request and of a response; bulk writes whatever fits
   uint64_t conns = 1;
@@ -28,6 +28,7 @@ struct Options {
 
   bool bulk() const { return mode[0] == 'b'; }
   bool crr() const { return mode[0] == 'c'; }
+  bool http() const { return mode[0] == 'h'; }
 };
 
 enum class Program { kInproc, kFloor, kSockets, kPair };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/ends.h"
+#include "bench/http_ends.h"
 #include "bench/options.h"
 #include "bench/pattern.h"
 #include "core/allocation_counter.h"
@@ -48,8 +49,9 @@ std::optional<int> Parse(int argc, const char* const* argv, PairOptions& o) {
   parser.AddPositional("role", runtime::OneOf(&o.role, {"serve", "load"}),
                        "which of the two this is; the server goes first");
   o.common.mode = "rr";
-  parser.AddKey("mode", runtime::OneOf(&o.common.mode, {"bulk", "rr", "crr"}),
-                "one-way transfer; request and response; connect, request, response, close");
+  parser.AddKey("mode", runtime::OneOf(&o.common.mode, {"bulk", "rr", "crr", "http"}),
+                "one-way transfer; request and response; connect, request, response, close; GET "
+                "/hello, answered with 128 bytes");
   parser.AddKey("eal", Text(&o.eal, "ARGS"), "of DPDK's EAL, a --vdev among them");
   parser.AddKey("device", Text(&o.device, "URI"), "instead of the first --vdev of eal");
   parser.AddKey("ip", Text(&o.ip, "ADDR"), "of this stack");
@@ -101,6 +103,7 @@ class Pair {
   std::optional<int> OpenStack();
   int Serve();
   int Load();
+  int Measure(auto& end, const auto& totals);
   void Turn(auto& end) {
     const Instant now = clock_.Now();
     stack_->Receive(now);
@@ -113,7 +116,8 @@ class Pair {
       for (int i = 0; i < 16; ++i) Turn(end);
     }
   }
-  Result Totals(const End& end);
+  // With what device and stack counted.
+  Result Totals(Result counted);
   Duration Seconds() const {
     return std::chrono::duration_cast<Duration>(
         std::chrono::duration<double>(options_.common.secs));
@@ -182,8 +186,7 @@ std::optional<int> Pair::Open() {
   return OpenStack();
 }
 
-Result Pair::Totals(const End& end) {
-  Result r = end.counted();
+Result Pair::Totals(Result r) {
   r.frames_fwd = device_->queue(0).stats().tx_packets;
   r.frames_back = device_->queue(0).stats().rx_packets;
   r.resets = stack_->tcp().counters().resets_in.value();
@@ -195,24 +198,44 @@ Result Pair::Totals(const End& end) {
 }
 
 int Pair::Serve() {
-  ServerEnd end(options_.common, pattern_, *stack_, {*IpAddress::Parse(options_.ip), 80});
-  std::printf("serving\n");
-  std::fflush(stdout);
+  const Endpoint at{*IpAddress::Parse(options_.ip), 80};
   const Instant begin = clock_.Now();
-  Spin(end, [&](Instant now) { return now - begin >= Seconds(); });
-  Result result = Totals(end);
+  Result result;
+  const auto serving = [] {
+    std::printf("serving\n");
+    std::fflush(stdout);
+  };
+  if (options_.common.http()) {
+    HttpServerEnd end(options_.common, *stack_, at);
+    serving();
+    end.Run([] { return stopped != 0; }, Seconds());
+    result = Totals(end.counted());
+  } else {
+    ServerEnd end(options_.common, pattern_, *stack_, at);
+    serving();
+    Spin(end, [&](Instant now) { return now - begin >= Seconds(); });
+    result = Totals(end.counted());
+  }
   result.seconds = std::chrono::duration<double>(clock_.Now() - begin).count();
   return PrintResult(Program::kPair, options_.common, result);
 }
 
 int Pair::Load() {
-  ClientEnd end(options_.common, pattern_, *stack_, {*IpAddress::Parse(options_.peer), 80});
-  for (size_t i = 0; i < options_.common.conns; ++i) end.Open();
-  const auto totals = [&] {
-    Result r = Totals(end);
+  const Endpoint server{*IpAddress::Parse(options_.peer), 80};
+  if (options_.common.http()) {
+    HttpClientEnd end(*stack_, server);
+    return Measure(end, [&] { return Totals(end.counted()); });
+  }
+  ClientEnd end(options_.common, pattern_, *stack_, server);
+  return Measure(end, [&] {
+    Result r = Totals(end.counted());
     if (options_.common.bulk()) r.bytes = end.acknowledged();
     return r;
-  };
+  });
+}
+
+int Pair::Measure(auto& end, const auto& totals) {
+  for (size_t i = 0; i < options_.common.conns; ++i) end.Open();
   // The wire may have to be set up first, so warm-up begins with the first answer.
   const Instant opened = clock_.Now();
   const auto answered = [&] { return totals().bytes > 0; };

@@ -89,12 +89,21 @@ class ProgramsTest(unittest.TestCase):
         self.assertEqual((result["errors"], verified["errors"]), (0, 0))
         self.assertGreater(result["per_s"], 0)
         self.assertGreater(verified["frames_back"], 0)
+        return result, verified
 
     def test_two_processes_over_memif(self):
         for mode in ["bulk", "rr", "crr"]:
             for conns in [1, 16]:
                 with self.subTest(mode=mode, conns=conns):
                     self.pair(mode, conns)
+
+    def test_http_between_two_processes(self):
+        for conns in [1, 64]:
+            with self.subTest(conns=conns):
+                result, served = self.pair("http", conns)
+                # Each answer that the load has verified, and those of its warm-up.
+                self.assertGreaterEqual(served["per_s"] * served["seconds"], 0.99 * result["per_s"] * result["seconds"])
+                self.assertEqual((result["conns"], result["resets"], served["resets"]), (conns, 0, 0))
 
     def test_no_retransmission_on_a_perfect_wire(self):
         # Losses would only show as less speed otherwise.
