@@ -20,6 +20,8 @@ const char* Name(Program program) {
       return "sockets";
     case Program::kPair:
       return "pair";
+    case Program::kUdpEcho:
+      return "udp_echo";
   }
   return "";
 }
@@ -34,7 +36,8 @@ const char* Summary(Program program) {
     case Program::kSockets:
       return "Linux's sockets between two threads, in network namespaces of their own.";
     case Program::kPair:
-      return "One stack; a second process has the other, at the wire's other end.";
+    case Program::kUdpEcho:
+      break;  // these two read their own command lines
   }
   return "";
 }

@@ -13,7 +13,7 @@ namespace corelane::bench {
 struct Options {
   Options() {}
 
-  std::string mode;  // bulk, rr, crr, http
+  std::string mode;  // bulk, rr, crr, http, echo
   double secs = 1;
   uint64_t size = 64;  // bytes of a request and of a response; bulk writes whatever fits
   uint64_t conns = 1;
@@ -31,7 +31,7 @@ struct Options {
   bool http() const { return mode[0] == 'h'; }
 };
 
-enum class Program { kInproc, kFloor, kSockets, kPair };
+enum class Program { kInproc, kFloor, kSockets, kPair, kUdpEcho };
 
 // Reads `bulk|rr|crr [key=value]...` with the keys that `program` has. A status: exit with it.
 std::optional<int> ParseOptions(Program program, int argc, const char* const* argv,

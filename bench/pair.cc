@@ -38,6 +38,7 @@ struct PairOptions {
   std::string mac;
   std::string peer_mac;
   uint64_t cpu = kAnyCpu;
+  bool hold = false;
 
   static constexpr uint64_t kAnyCpu = 1024;
 };
@@ -64,6 +65,8 @@ std::optional<int> Parse(int argc, const char* const* argv, PairOptions& o) {
                 "how long to measure; how long to serve");
   parser.AddKey("batch", Integer(&o.common.batch, 1, 256), "packets of a burst, at most");
   parser.AddKey("cpu", Integer(&o.cpu, 0, PairOptions::kAnyCpu - 1), "the only one to run on");
+  parser.AddKey("hold", runtime::Bool(&o.hold),
+                "1: the load leaves the wire up after its result, until its stdin ends");
   return parser.Parse(argc, argv);
 }
 
@@ -90,6 +93,12 @@ std::string DeviceOf(const std::vector<std::string>& eal) {
   return "";
 }
 
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 class Pair {
  public:
   explicit Pair(const PairOptions& options) : options_(options) {}
@@ -106,9 +115,11 @@ class Pair {
   int Measure(auto& end, const auto& totals);
   void Turn(auto& end) {
     const Instant now = clock_.Now();
-    stack_->Receive(now);
+    const size_t received = stack_->Receive(now);
     end.Turn();
-    stack_->Transmit(now);
+    const size_t sent = stack_->Transmit(now);
+    // Two CPUs may be one core: who waits leaves it to whom it waits for.
+    if (received + sent == 0) Pause();
   }
   // Until `done(now)`, which is asked every few turns.
   void Spin(auto& end, const auto& done) {
@@ -262,7 +273,16 @@ int Pair::Measure(auto& end, const auto& totals) {
   return PrintResult(Program::kPair, options_.common, r);
 }
 
-int Pair::Run() { return options_.role == "serve" ? Serve() : Load(); }
+int Pair::Run() {
+  if (options_.role == "serve") return Serve();
+  const int status = Load();
+  if (options_.hold) {
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+  }
+  return status;
+}
 
 int Main(int argc, char** argv) {
   PairOptions options;

@@ -3,10 +3,13 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+
+import dpdk_cases
 
 FOLDER = os.path.dirname(sys.argv.pop(1))
 
@@ -15,6 +18,19 @@ FIRST_CLASS = ["gbit_s", "per_s", "frames_fwd", "frames_back", "ns_per_fwd_frame
 
 def run(program, *arguments):
     return subprocess.run([os.path.join(FOLDER, program), *arguments], capture_output=True, text=True, timeout=60)
+
+
+def frames(path):
+    """Of a capture in the machine's byte order; what a killed or hurried writer left unfinished at its end is not."""
+    with open(path, "rb") as file:
+        data = file.read()
+    found, at = [], 24
+    while at + 16 <= len(data):
+        size = struct.unpack_from("=I", data, at + 8)[0]
+        if at + 16 + size <= len(data):
+            found.append(data[at + 16:at + 16 + size])
+        at += 16 + size
+    return found
 
 
 class ProgramsTest(unittest.TestCase):
@@ -66,30 +82,13 @@ class ProgramsTest(unittest.TestCase):
             self.inproc(mode, "device=dpdk:net_ring")
 
     def pair(self, mode, conns):
-        # The path of a Unix socket is short.
-        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-            def command(role, ip, peer, secs):
-                vdev = f"--vdev=net_memif0,role={role},id=0,socket={folder}/wire,socket-abstract=no"
-                program = "serve" if role == "server" else "load"
-                return [os.path.join(FOLDER, "pair"), program, f"mode={mode}", f"conns={conns}", f"ip={ip}",
-                        f"peer={peer}", f"secs={secs}", f"eal={vdev}"]
-            server = subprocess.Popen(command("server", "10.0.0.2", "10.0.0.1", 60), stdout=subprocess.PIPE, text=True)
-            try:
-                self.assertEqual(server.stdout.readline(), "serving\n")
-                load = subprocess.run(command("client", "10.0.0.1", "10.0.0.2", 0.3), capture_output=True, text=True,
-                                      timeout=60)
-                self.assertEqual(load.returncode, 0, load.stderr)
-            finally:
-                server.terminate()
-                served = server.communicate(timeout=30)[0]
-        self.assertEqual(server.returncode, 0, served)
-        result = json.loads(load.stdout.splitlines()[-1])
+        result = dpdk_cases.pair(FOLDER, [f"mode={mode}", f"conns={conns}"], 0.3)
+        served = result["served"]
         self.assertEqual(list(result)[: len(FIRST_CLASS)], FIRST_CLASS)
-        verified = json.loads(served.splitlines()[-1])
-        self.assertEqual((result["errors"], verified["errors"]), (0, 0))
+        self.assertEqual((result["errors"], served["errors"]), (0, 0))
         self.assertGreater(result["per_s"], 0)
-        self.assertGreater(verified["frames_back"], 0)
-        return result, verified
+        self.assertGreater(served["frames_back"], 0)
+        return result, served
 
     def test_two_processes_over_memif(self):
         for mode in ["bulk", "rr", "crr"]:
@@ -104,6 +103,30 @@ class ProgramsTest(unittest.TestCase):
                 # Each answer that the load has verified, and those of its warm-up.
                 self.assertGreaterEqual(served["per_s"] * served["seconds"], 0.99 * result["per_s"] * result["seconds"])
                 self.assertEqual((result["conns"], result["resets"], served["resets"]), (conns, 0, 0))
+
+    def test_udp_echo_answers_each_datagram(self):
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            sent, received = f"{folder}/out", f"{folder}/in"
+            result = json.loads(run("udp_echo", f"file={received}", f"out={sent}", "size=100", "conns=5", "secs=0.05",
+                                    "eal=--no-huge -m 256").stdout.splitlines()[-1])
+            self.assertEqual((result["errors"], result["frames_fwd"]), (0, result["frames_back"]))
+            asked, answered = frames(received), frames(sent)
+        self.assertEqual(len(asked), 5)
+        self.assertGreaterEqual(len(answered), result["frames_back"])
+        for i, answer in enumerate(answered):
+            question = asked[i % 5]
+            mac, ip, ports, payload = slice(0, 6), slice(26, 30), slice(34, 36), slice(42, None)
+            self.assertEqual(answer[mac] + answer[6:12], question[6:12] + question[mac])
+            self.assertEqual(answer[ip] + answer[30:34], question[30:34] + question[ip])
+            self.assertEqual(answer[ports] + answer[36:38], question[36:38] + question[ports])
+            self.assertEqual(answer[payload], question[payload])
+
+    def test_udp_echo_beside_testpmd(self):
+        self.assertGreater(dpdk_cases.udp_echo(FOLDER, [], 0.1)["per_s"], 0)
+        try:
+            self.assertGreater(dpdk_cases.testpmd(FOLDER, [], 0.1)["per_s"], 0)
+        except dpdk_cases.Skipped as reason:
+            print(f"SKIPPED: {reason}")
 
     def test_no_retransmission_on_a_perfect_wire(self):
         # Losses would only show as less speed otherwise.
@@ -151,9 +174,12 @@ class ProgramsTest(unittest.TestCase):
         self.assertIn("ip", self.refused("pair", "serve", "device=dpdk:net_null0", "ip=10.0.0"))
         self.assertIn("peer_mac", self.refused("pair", "load", "device=dpdk:net_null0", "peer_mac=1:2"))
         self.assertIn("eal", self.refused("pair", "load", "eal=--no-such-argument"))
+        self.assertIn("file", self.refused("udp_echo"))
+        self.assertIn("file", self.refused("udp_echo", "file=/no/such/folder/datagrams"))
+        self.assertIn("size", self.refused("udp_echo", "file=/tmp/x", "size=2000"))
 
     def test_help(self):
-        for program in ["inproc", "floor", "sockets", "pair"]:
+        for program in ["inproc", "floor", "sockets", "pair", "udp_echo"]:
             done = run(program, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertIn("secs", done.stdout)
