@@ -154,7 +154,7 @@ void TcpLayer::OnPacket(PacketBuf packet, const ip::IpIngress& ip, Instant now) 
   TcpSocket* const socket = table_.Find(tuple, hash);
   StripHeaders(packet, ip.header_length + header->header_length(), payload_length);
   if (socket == nullptr) [[unlikely]] {
-    OnUnknown(tuple, segment, hash, now);
+    OnUnknown(tuple, segment, std::move(packet), hash, now);
     return;
   }
   OnSocketSegment(*socket, segment, std::move(packet), now);
@@ -245,8 +245,8 @@ void TcpLayer::EmitUrgentAck(TcpSocket& socket, Instant now) {
 
 // --- no connection yet or any more ---
 
-void TcpLayer::OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& s, uint32_t hash,
-                         Instant now) {
+void TcpLayer::OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& s, PacketBuf payload,
+                         uint32_t hash, Instant now) {
   counters_.segments_in.Increment(1);
   std::optional<tcp::SeqNum> reopen;
   if (time_wait_.size() > 0 && OnTimeWaitSegment(tuple, s, reopen, now)) return;
@@ -255,6 +255,10 @@ void TcpLayer::OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& s, uin
     return;
   }
   TcpListener* const listener = FindListener(tuple.local, tuple.local_port);
+  if (listener != nullptr && now < listener->cookies_until_ &&
+      OnCookie(*listener, tuple, s, payload, hash, now)) {
+    return;
+  }
   if (listener == nullptr || s.has_ack() || !s.syn()) {
     // RFC 9293 §3.10.7.1 and §3.10.7.2
     network_.drops().Count(listener == nullptr ? DropReason::kTcpNoListener
@@ -311,27 +315,31 @@ void TcpLayer::OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const t
     return;
   }
   if (listener.embryonic_count_ >= listener.backlog_) {
-    // A flood pushes the oldest attempt out; an honest peer repeats its SYN.
-    TcpSocket* const oldest = listener.embryonic_.PopFront();
-    --listener.embryonic_count_;
-    oldest->listener_ = nullptr;
-    oldest->embryonic_ = false;
-    oldest->released_ = true;
-    oldest->connection_.Drop();
-    counters_.backlog_drops.Increment(1);
-    Touch(*oldest);
+    SendCookie(listener, tuple, s, now);
+    return;
   }
+  TcpSocket* const socket = NewEmbryonic(listener, tuple, hash, now);
+  if (socket == nullptr) return;
+  tcp::InitialNumbers initial = secrets_.ForConnection(tuple, now);
+  if (reopen) initial.iss = tcp::TimeWaitTable::ReopenIss(initial.iss, *reopen);
+  socket->connection_.OpenPassive(s, initial.iss, initial.timestamp_offset, now);
+  Touch(*socket);
+}
+
+// Null: no room for it, which is counted.
+TcpSocket* TcpLayer::NewEmbryonic(TcpListener& listener, const tcp::FourTuple& tuple, uint32_t hash,
+                                  Instant now) {
   Path* const path = network_.paths().Acquire(tuple.local, tuple.remote);
   if (path == nullptr || !network_.Refresh(*path, now)) {
     if (path != nullptr) network_.paths().Release(path);
     network_.drops().Count(path == nullptr ? DropReason::kTcpMemory : DropReason::kNoRoute);
-    return;
+    return nullptr;
   }
   TcpSocket* const socket = NewSocket(tuple, listener.options_, path);
   if (socket == nullptr) {
     network_.paths().Release(path);
     network_.drops().Count(DropReason::kTcpMemory);
-    return;
+    return nullptr;
   }
   table_.Insert(socket, hash);
   socket->in_table_ = true;
@@ -339,10 +347,64 @@ void TcpLayer::OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const t
   socket->embryonic_ = true;
   listener.embryonic_.PushBack(*socket);
   ++listener.embryonic_count_;
-  tcp::InitialNumbers initial = secrets_.ForConnection(tuple, now);
-  if (reopen) initial.iss = tcp::TimeWaitTable::ReopenIss(initial.iss, *reopen);
-  socket->connection_.OpenPassive(s, initial.iss, initial.timestamp_offset, now);
-  Touch(*socket);
+  return socket;
+}
+
+// RFC 4987 §3.6: the flood cannot make us forget those that we began to speak with, nor keep others
+// from beginning.
+void TcpLayer::SendCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& s,
+                          Instant now) {
+  Path* const path = network_.paths().Acquire(tuple.local, tuple.remote);
+  if (path == nullptr) {
+    network_.drops().Count(DropReason::kTcpMemory);
+    return;
+  }
+  tcp::OutgoingOptions options;
+  if (network_.Refresh(*path, now)) options.mss = path->tcp_mss;
+  const tcp::Options& own = listener.options_;
+  if (own.timestamps && s.has_timestamps) {
+    // Only a timestamp remembers the other two.
+    tcp::Segment agreed = s;
+    agreed.sack_permitted = s.sack_permitted && own.sack;
+    if (!own.window_scaling) agreed.window_scale = -1;
+    const auto clock = static_cast<uint32_t>(ToMilliseconds(now.time_since_epoch())) +
+                       secrets_.ForConnection(tuple, now).timestamp_offset;
+    options.has_timestamps = true;
+    options.timestamps = {tcp::SynCookies::TimestampFor(agreed, clock), s.timestamps.value};
+    options.sack_permitted = agreed.sack_permitted;
+    if (agreed.window_scale >= 0) {
+      options.window_scale = static_cast<int8_t>(tcp::Connection::WindowScale(own));
+    }
+  }
+  listener.cookies_until_ = now + 2 * tcp::SynCookies::kPeriod;
+  counters_.syn_cookies_out.Increment(1);
+  SendBare(tuple,
+           {tuple.local_port, tuple.remote_port, cookies_.Make(tuple, s, now), s.seq + 1,
+            tcp::kSyn | tcp::kAck, tcp::Connection::CookieWindow(own)},
+           options, now);
+  network_.paths().Release(path);
+}
+
+// False: `s` returns none of our cookies.
+bool TcpLayer::OnCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& s,
+                        PacketBuf& payload, uint32_t hash, Instant now) {
+  tcp::Segment answer = s;
+  answer.has_timestamps = s.has_timestamps && listener.options_.timestamps;
+  const std::optional<tcp::Segment> syn = cookies_.Check(tuple, answer, now);
+  if (!syn) return false;
+  if (listener.accepted_count_ >= listener.backlog_) {
+    // The peer believes that it is connected, and repeats what it sends.
+    counters_.backlog_drops.Increment(1);
+    network_.drops().Count(DropReason::kTcpListenOverflow);
+    return true;
+  }
+  TcpSocket* const socket = NewEmbryonic(listener, tuple, hash, now);
+  if (socket == nullptr) return true;
+  counters_.syn_cookies_in.Increment(1);
+  socket->connection_.OpenFromCookie(*syn, s.ack - 1,
+                                     secrets_.ForConnection(tuple, now).timestamp_offset, now);
+  Deliver(*socket, s, std::move(payload), now);
+  return true;
 }
 
 // RFC 9293 §3.5.2, §3.10.7.1: a reset that the sender of `s` will accept.

@@ -29,6 +29,7 @@ TcpLayer::TcpLayer(const StackOptions& options, Network& network, Random& random
       network_(network),
       now_(now),
       secrets_(Secrets(options, random)),
+      cookies_(secrets_.CookieKey()),
       reset_limiter_(options.resets_per_second, 100),
       blocks_(new BlockPool(options.max_blocks)),
       chunks_(options.max_blocks * 4),

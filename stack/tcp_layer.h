@@ -19,6 +19,7 @@
 #include "stack/tcp_socket.h"
 #include "tcp/initial_sequence.h"
 #include "tcp/resources.h"
+#include "tcp/syn_cookie.h"
 #include "tcp/time_wait.h"
 
 namespace corelane::stack {
@@ -154,12 +155,18 @@ class TcpLayer {
   bool TryMerge(TcpSocket& socket, const tcp::Segment& segment, PacketBuf& payload, Instant now);
   void Deliver(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload, Instant now);
   void DeliverHeld(Held& held, Instant now);
-  void OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& segment, uint32_t hash,
-                 Instant now);
+  void OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& segment, PacketBuf payload,
+                 uint32_t hash, Instant now);
   bool OnTimeWaitSegment(const tcp::FourTuple& tuple, const tcp::Segment& segment,
                          std::optional<tcp::SeqNum>& reopen, Instant now);
   void OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& segment,
              uint32_t hash, std::optional<tcp::SeqNum> reopen, Instant now);
+  TcpSocket* NewEmbryonic(TcpListener& listener, const tcp::FourTuple& tuple, uint32_t hash,
+                          Instant now);
+  void SendCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& syn,
+                  Instant now);
+  bool OnCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& segment,
+                PacketBuf& payload, uint32_t hash, Instant now);
   void SendReset(const tcp::FourTuple& tuple, const tcp::Segment& segment, Instant now);
   void SendBare(const tcp::FourTuple& tuple, const tcp::OutgoingHeader& header,
                 const tcp::OutgoingOptions& options, Instant now);
@@ -195,6 +202,7 @@ class TcpLayer {
   Network& network_;
   Instant now_;
   tcp::SequenceSecrets secrets_;
+  tcp::SynCookies cookies_;
   uint32_t port_counter_ = 0;
   ip::TokenBucket reset_limiter_;
 

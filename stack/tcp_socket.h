@@ -139,8 +139,9 @@ class TcpListener {
   size_t backlog_;
   size_t embryonic_count_ = 0;
   size_t accepted_count_ = 0;
-  Sockets embryonic_;  // SYN-RECEIVED, oldest first
-  Sockets accepted_;   // established, waiting for Accept()
+  Instant cookies_until_ = Instant::min();  // cookies may come back
+  Sockets embryonic_;                       // SYN-RECEIVED, oldest first
+  Sockets accepted_;                        // established, waiting for Accept()
   ListNode ready_;
 };
 

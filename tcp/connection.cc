@@ -47,7 +47,7 @@ void Connection::OpenActive(SeqNum iss, uint32_t ts_offset, Instant now) {
   send_queue_.Start(iss + 1);
   send_limit_ = options_.send_buffer;
   receive_limit_ = options_.receive_buffer;
-  rcv_wscale_ = options_.window_scaling ? WindowScaleFor(options_.receive_buffer_max) : 0;
+  rcv_wscale_ = WindowScale(options_);
   mss_ = static_cast<uint16_t>(header_mss_ - (options_.timestamps ? 12 : 0));
   ts_ok_ = options_.timestamps;
   state_ = State::kSynSent;
@@ -71,7 +71,7 @@ void Connection::OpenPassive(const Segment& syn, SeqNum iss, uint32_t ts_offset,
   irs_ = syn.seq;
   rcv_nxt_ = rcv_adv_ = syn.seq + 1;
   last_ack_sent_ = rcv_nxt_;
-  rcv_wscale_ = options_.window_scaling ? WindowScaleFor(options_.receive_buffer_max) : 0;
+  rcv_wscale_ = WindowScale(options_);
   NegotiateOptions(syn);
   if (ts_ok_) {
     ts_recent_ = syn.timestamps.value;
@@ -86,6 +86,17 @@ void Connection::OpenPassive(const Segment& syn, SeqNum iss, uint32_t ts_offset,
   syn_due_ = true;
   last_received_ = now;
   WantTransmit();
+}
+
+uint8_t Connection::WindowScale(const Options& options) {
+  return options.window_scaling ? WindowScaleFor(options.receive_buffer_max) : 0;
+}
+
+void Connection::OpenFromCookie(const Segment& syn, SeqNum iss, uint32_t ts_offset, Instant now) {
+  OpenPassive(syn, iss, ts_offset, now);
+  syn_due_ = transmit_wanted_ = false;
+  snd_nxt_ = iss_ + 1;
+  rcv_adv_ = rcv_nxt_ + CookieWindow(options_);
 }
 
 void Connection::NegotiateOptions(const Segment& syn) {

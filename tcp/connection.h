@@ -104,6 +104,14 @@ class Connection {
   void OpenActive(SeqNum iss, uint32_t ts_offset, Instant now);
   // `syn` is a SYN without ACK that a listener accepted.
   void OpenPassive(const Segment& syn, SeqNum iss, uint32_t ts_offset, Instant now);
+  // The same for a SYN that a cookie remembered: our answer was sent already, and offered a window
+  // of CookieWindow(). The segment that returned the cookie is to follow as the first OnSegment().
+  void OpenFromCookie(const Segment& syn, SeqNum iss, uint32_t ts_offset, Instant now);
+  static uint16_t CookieWindow(const Options& options) {
+    return static_cast<uint16_t>(std::min<uint32_t>(options.receive_buffer, 65535));
+  }
+  // What a connection with these options announces in its SYN.
+  static uint8_t WindowScale(const Options& options);
   // payload: exactly segment.payload_length bytes; null when there are none.
   void OnSegment(const Segment& segment, PacketBuf payload, Instant now);
   void OnTimer(Instant now);

@@ -27,6 +27,14 @@ InitialNumbers SequenceSecrets::ForConnection(const FourTuple& tuple, Instant no
   return {SeqNum(clock + static_cast<uint32_t>(hash)), static_cast<uint32_t>(hash >> 32)};
 }
 
+SipKey SequenceSecrets::CookieKey() const {
+  // Longer than anything else that is hashed with the key.
+  std::array<uint8_t, 37> input{};
+  const uint64_t k0 = SipHash24(connection_, input);
+  input.back() = 1;
+  return {k0, SipHash24(connection_, input)};
+}
+
 uint32_t SequenceSecrets::PortOffset(const IpAddress& local, const IpAddress& remote,
                                      uint16_t remote_port) const {
   return static_cast<uint32_t>(SipHash13(port_, Serialize({local, remote, 0, remote_port})));

@@ -31,6 +31,8 @@ class SequenceSecrets {
   InitialNumbers ForConnection(const FourTuple& tuple, Instant now) const;
   // Where the search for a local port of a new connection to this remote endpoint begins.
   uint32_t PortOffset(const IpAddress& local, const IpAddress& remote, uint16_t remote_port) const;
+  // Of SYN cookies.
+  SipKey CookieKey() const;
 
  private:
   SipKey connection_;

@@ -39,6 +39,8 @@ struct Counters {
   Counter keepalive_probes;
   Counter paws_rejected;
   Counter backlog_drops;
+  Counter syn_cookies_out;  // SYNs answered by a cookie
+  Counter syn_cookies_in;   // connections that came of them
   Counter memory_drops;
 };
 

@@ -152,14 +152,71 @@ TEST_P(TcpTest, ASynFloodIsBoundedAndStopsNobody) {
   EXPECT_EQ(wire_.stack().tcp().sockets(), 2u);
 }
 
-TEST_P(TcpTest, AnAttemptThatWasPushedOutIsReset) {
-  wire_.Listen(81, 1);
+// RFC 4987 §3.6.
+TEST_P(TcpTest, BeyondTheBacklogASynIsAnsweredByACookie) {
+  stack::TcpListener* const small = wire_.Listen(81, 1);
   wire_.Inject(wire_.Tcp(1, 81).Flags(kSyn).Seq(100));
   const uint32_t iss = ParseFrame(wire_.Next()).tcp.seq.value();
-  wire_.Inject(wire_.Tcp(2, 81).Flags(kSyn).Seq(200));
+  const size_t sockets = wire_.stack().tcp().sockets();
+  wire_.Inject(
+      wire_.Tcp(2, 81).Flags(kSyn).Seq(200).Mss(1400).WindowScale(3).SackPermitted().Timestamps(7,
+                                                                                                0));
+  const auto answer = ParseFrame(wire_.Next()).tcp;
+  EXPECT_EQ(answer.flags, kSyn | kAck);
+  EXPECT_EQ(answer.ack.value(), 201u);
+  EXPECT_TRUE(answer.sack_permitted);
+  EXPECT_GE(answer.window_scale, 0);
+  EXPECT_EQ(answer.timestamps.echo, 7u);
+  EXPECT_EQ(wire_.stack().tcp().sockets(), sockets) << "nothing is remembered";
+  EXPECT_EQ(counters().syn_cookies_out.value(), 1u);
+  // It comes back, with data.
+  wire_.Advance(seconds(1));
+  wire_.Discard();
+  wire_.Inject(wire_.Tcp(2, 81)
+                   .Seq(201)
+                   .Ack(answer.seq.value() + 1)
+                   .Window(1000)
+                   .Timestamps(1007, answer.timestamps.value)
+                   .Payload("hello"));
+  stack::TcpSocket* const socket = small->Accept();
+  ASSERT_NE(socket, nullptr);
+  EXPECT_EQ(socket->readable_bytes(), 5u);
+  const tcp::Connection& c = socket->connection();
+  EXPECT_TRUE(c.uses_sack());
+  EXPECT_TRUE(c.uses_timestamps());
+  EXPECT_EQ(c.snd_wscale(), 3);
+  EXPECT_EQ(c.snd_wnd(), 8000u);
+  EXPECT_EQ(c.mss(), 1360 - 12) << "the next smaller one that a cookie knows";
+  EXPECT_EQ(counters().syn_cookies_in.value(), 1u);
+  EXPECT_THAT(wire_.Next(), IsTcp(Flags(kAck), Seq(answer.seq.value() + 1), Ack(206)));
+  EXPECT_EQ(socket->Write(Pattern(10'000)), 10'000u);
+  wire_.Settle();
+  EXPECT_THAT(wire_.Next(), IsTcp(Seq(answer.seq.value() + 1)));
+  c.CheckInvariants();
+  // The one that was first is still there.
   wire_.Discard();
   wire_.Inject(wire_.Tcp(1, 81).Seq(101).Ack(iss + 1));
-  EXPECT_THAT(wire_.Next(), IsTcp(Flags(kRst), Seq(iss + 1), To(Endpoint{wire_.peer(), 1})));
+  EXPECT_NE(small->Accept(), nullptr);
+}
+
+TEST_P(TcpTest, ACookieThatIsNotOursIsReset) {
+  wire_.Listen(81, 1);
+  wire_.Inject(wire_.Tcp(1, 81).Flags(kSyn).Seq(100));
+  wire_.Inject(wire_.Tcp(2, 81).Flags(kSyn).Seq(200));
+  wire_.Next();
+  const uint32_t cookie = ParseFrame(wire_.Next()).tcp.seq.value();
+  for (const uint32_t ack : {cookie, cookie + 2, cookie + (1u << 27)}) {
+    wire_.Inject(wire_.Tcp(2, 81).Seq(201).Ack(ack));
+    EXPECT_THAT(wire_.Next(), IsTcp(Flags(kRst), Seq(ack)));
+  }
+  wire_.Inject(wire_.Tcp(3, 81).Seq(201).Ack(cookie + 1));
+  EXPECT_THAT(wire_.Next(), IsTcp(Flags(kRst), Seq(cookie + 1))) << "another port";
+  wire_.Inject(wire_.Tcp(2, 81).Seq(202).Ack(cookie + 1));
+  EXPECT_THAT(wire_.Next(), IsTcp(Flags(kRst), Seq(cookie + 1))) << "not what follows the SYN";
+  wire_.Advance(std::chrono::minutes(3));
+  wire_.Discard();
+  wire_.Inject(wire_.Tcp(2, 81).Seq(201).Ack(cookie + 1));
+  EXPECT_THAT(wire_.Next(), IsTcp(Flags(kRst), Seq(cookie + 1))) << "too late";
 }
 
 // --- attacks from outside the path (RFC 5961) ---

@@ -67,6 +67,10 @@ inline constexpr auto kTcpCounters = std::to_array<CounterEntry<tcp::Counters>>(
      "Segments refused for an old timestamp (RFC 7323)."},
     {&tcp::Counters::backlog_drops, "corelane_tcp_backlog_drops_total",
      "Connections lost because a listener's backlog was full."},
+    {&tcp::Counters::syn_cookies_out, "corelane_tcp_syn_cookies_sent_total",
+     "SYNs that were answered by a cookie (RFC 4987)."},
+    {&tcp::Counters::syn_cookies_in, "corelane_tcp_syn_cookies_accepted_total",
+     "Connections that began with a cookie that came back."},
     {&tcp::Counters::memory_drops, "corelane_tcp_memory_drops_total",
      "Segments and connections refused because memory was short."},
 });
