@@ -69,6 +69,9 @@ class BlockPool {
     return block;
   }
 
+  // The owner's thread is done with the pool: the next one to use it owns it.
+  void ReleaseOwner() { owner_.Release(); }
+
   size_t capacity() const { return block_size_ - Block::kHeaderSize; }
   size_t in_use() const { return in_use_; }
   size_t max_blocks() const { return max_blocks_; }

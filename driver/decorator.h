@@ -53,6 +53,7 @@ class DecoratedDevice : public Device {
   const DeviceInfo& info() const override { return inner_->info(); }
   DeviceQueue& queue(size_t index) override { return *queues_.at(index); }
   std::optional<RssInfo> rss() const override { return inner_->rss(); }
+  bool SetRssTable(std::span<const uint16_t> table) override { return inner_->SetRssTable(table); }
   std::optional<LinkStatus> link() const override { return inner_->link(); }
   void ReadCounters(CounterSink& sink) const override { inner_->ReadCounters(sink); }
   Queue& decorator(size_t index) { return *queues_.at(index); }

@@ -147,6 +147,10 @@ class Device {
   // Empty: it spreads them in a way of its own, or has one queue; software finds the flow's owner.
   virtual std::optional<RssInfo> rss() const { return std::nullopt; }
 
+  // Replaces the table of rss() by one of the same size, which holds soon afterwards. One caller at
+  // a time, any thread. False: the device cannot, and spreads packets as before.
+  virtual bool SetRssTable(std::span<const uint16_t>) { return false; }
+
   // The two below may be called by any thread, and may take as long as the device needs to answer.
   // None: the device has no link that could be down.
   virtual std::optional<LinkStatus> link() const { return std::nullopt; }

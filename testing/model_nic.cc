@@ -224,10 +224,16 @@ void Merge(Arrival& first, const Arrival& next) {
   CompleteL4(first.frame, at);
 }
 
+constexpr size_t kTableSize = 128;
+
 // One card's state that its queues share, and the frames that wait for it.
 struct Card {
   Card(const ModelNicOptions& options, const Capabilities& capabilities, size_t end)
-      : depth(options.depth), toeplitz(options.rss_key), arrivals(options.queues) {
+      : depth(options.depth),
+        toeplitz(options.rss_key),
+        table(kTableSize),
+        arrivals(options.queues) {
+    for (size_t i = 0; i < kTableSize; ++i) table[i] = static_cast<uint16_t>(i % options.queues);
     info.name = "model:" + options.name;
     info.mac = MacAddress(2, 'n', 'i', 'c', 0, static_cast<uint8_t>(end));
     info.mtu = options.mtu;
@@ -242,6 +248,7 @@ struct Card {
   DeviceInfo info;
   size_t depth;
   Toeplitz toeplitz;
+  std::vector<uint16_t> table;  // the queue of a hash's low bits
   ModelNicStats stats;
   std::vector<std::unique_ptr<PacketPool>> pools;
   std::vector<std::deque<Arrival>> arrivals;
@@ -256,10 +263,12 @@ struct Card {
     return toeplitz.Hash(src, LoadBe16(&frame[at.l4]), dst, LoadBe16(&frame[at.l4 + 2]));
   }
 
+  size_t QueueOf(uint32_t hash) const { return table[hash & (kTableSize - 1)]; }
+
   // What the card does with a frame from the wire. False: its queue has no room for `frames`.
   bool HasRoom(const Frame& frame, size_t frames) const {
     Arrival probe{.frame = frame, .at = ParseLayout(frame)};
-    return arrivals[Hash(probe) % arrivals.size()].size() + frames <= depth;
+    return arrivals[QueueOf(Hash(probe))].size() + frames <= depth;
   }
   void Arrive(Frame frame) {
     Arrival arrival{.frame = std::move(frame)};
@@ -273,7 +282,7 @@ struct Card {
     CheckSums(arrival);
     stats.bad_checksums += arrival.l3 == ChecksumState::kBad || arrival.l4 == ChecksumState::kBad;
     arrival.hash = Hash(arrival);
-    arrivals[arrival.hash % arrivals.size()].push_back(std::move(arrival));
+    arrivals[QueueOf(arrival.hash)].push_back(std::move(arrival));
   }
 };
 
@@ -463,6 +472,16 @@ class ModelDevice final : public ModelNic {
 
   const DeviceInfo& info() const override { return card_.info; }
   DeviceQueue& queue(size_t index) override { return *queues_.at(index); }
+  std::optional<driver::RssInfo> rss() const override {
+    const Toeplitz::Key& key = card_.toeplitz.key();
+    return driver::RssInfo{.key = {key.begin(), key.end()}, .table = card_.table};
+  }
+  bool SetRssTable(std::span<const uint16_t> table) override {
+    const auto bad = [&](uint16_t queue) { return queue >= card_.info.queues; };
+    if (table.size() != kTableSize || std::any_of(table.begin(), table.end(), bad)) return false;
+    card_.table.assign(table.begin(), table.end());
+    return true;
+  }
   const ModelNicStats& nic_stats() const override { return card_.stats; }
 
  private:

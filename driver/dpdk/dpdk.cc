@@ -266,6 +266,7 @@ class DpdkDevice final : public Device {
     if (!hash.ok() || !table.ok() || hash->functions == 0) return std::nullopt;
     return RssInfo{.key = hash->key, .table = *table};
   }
+  bool SetRssTable(std::span<const uint16_t> table) override { return port_->SetReta(table).ok(); }
   void ReadCounters(CounterSink& sink) const override {
     for (const auto& [name, value] : port_->xstats()) sink.OnCounter(name, value);
   }
