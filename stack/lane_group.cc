@@ -60,6 +60,9 @@ void Lane::Leave() {
   while (TakeForwarded(packets, how) > 0) {
     for (PacketBuf& packet : packets) packet.Reset();
   }
+  while (const size_t n = TakeCarried(how)) {
+    for (const Forwarded& each : std::span(how).first(n)) GiveBack(each);
+  }
   EndTurn();
   Disarm();
   group_.readers_.Rest(index_);
@@ -168,6 +171,47 @@ size_t Lane::TakeFrom(size_t lane, std::span<PacketBuf> out, std::span<Forwarded
   return n;
 }
 
+size_t Lane::SendByCarrier(uint16_t interface, std::span<PacketBuf> in) {
+  LaneGroup::Channel& channel = *group_.egress(index_);
+  const size_t n = std::min(in.size(), group_.options_.forward_ring - channel.out);
+  for (size_t i = 0; i < n; ++i) {
+    Forwarded entry;
+    entry.packet = in[i].Release();
+    entry.interface = interface;
+    entry.source = static_cast<uint8_t>(index_);
+    const bool staged = channel.forwarded.Stage(entry);
+    CL_DCHECK(staged);
+    static_cast<void>(staged);
+  }
+  if (n == 0) return 0;
+  channel.forwarded.Publish();
+  channel.out += n;
+  out_ += n;
+  touched_ |= LaneBit(carrier());
+  counters_.carried_out.Increment(n);
+  return n;
+}
+
+size_t Lane::TakeCarried(std::span<Forwarded> out) {
+  size_t n = 0;
+  // Every call begins with another lane.
+  const size_t served = index_ < queues_ ? (lanes_ - 1 - index_) / queues_ : 0;
+  next_carried_ = next_carried_ + 1 < served ? next_carried_ + 1 : 0;
+  for (size_t i = 0; i < served && n < out.size(); ++i) {
+    const size_t from = index_ + queues_ * (1 + (next_carried_ + i) % served);
+    n += group_.egress(from)->forwarded.PopBurst(out.subspan(n));
+  }
+  for (const Forwarded& each : out.first(n)) __builtin_prefetch(each.packet);
+  counters_.carried_in.Increment(n);
+  return n;
+}
+
+void Lane::GiveBack(const Forwarded& carried) {
+  const bool back = group_.egress(carried.source)->used.TryPush(carried.packet);
+  CL_DCHECK(back);
+  static_cast<void>(back);
+}
+
 size_t Lane::TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how) {
   size_t n = 0;
   // Every turn begins with another lane, so that none is starved by those before it.
@@ -179,19 +223,24 @@ size_t Lane::TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how) {
   return n;
 }
 
-void Lane::Reclaim(size_t lane) {
-  LaneGroup::Channel& channel = group_.channel(index_, lane);
-  std::array<PacketHead*, kBurst> used;
-  while (const size_t n = channel.out > 0 ? channel.used.PopBurst(used) : 0) {
-    for (PacketHead* const packet : std::span(used).first(n)) PacketBuf::Adopt(packet);
-    channel.out -= n;
+void Lane::Reclaim(SpscQueue<PacketHead*>& used, size_t& out) {
+  std::array<PacketHead*, kBurst> back;
+  while (const size_t n = out > 0 ? used.PopBurst(back) : 0) {
+    for (PacketHead* const packet : std::span(back).first(n)) PacketBuf::Adopt(packet);
+    out -= n;
     out_ -= n;
   }
 }
 
 void Lane::EndTurn() {
   Publish();
-  for (size_t to = 0; out_ > 0 && to < group_.lanes(); ++to) Reclaim(to);
+  for (size_t to = 0; out_ > 0 && to < group_.lanes(); ++to) {
+    LaneGroup::Channel& channel = group_.channel(index_, to);
+    Reclaim(channel.used, channel.out);
+  }
+  if (LaneGroup::Channel* const egress = group_.egress(index_); egress != nullptr) {
+    Reclaim(egress->used, egress->out);
+  }
   for (LaneMask left = std::exchange(touched_, 0); left != 0; left &= left - 1) {
     group_.lane(static_cast<size_t>(std::countr_zero(left))).wake_.WakeIfSleeping();
   }
@@ -234,6 +283,9 @@ bool Lane::HasInput() const {
     const LaneGroup::Channel& channel = group_.channel(from, index_);
     if (!channel.forwarded.empty_approx() || !channel.moving.empty_approx()) return true;
   }
+  for (size_t from = index_ + queues_; index_ < queues_ && from < lanes_; from += queues_) {
+    if (!group_.egress(from)->forwarded.empty_approx()) return true;
+  }
   return is_owner() && std::any_of(group_.questions_.begin(), group_.questions_.end(),
                                    [](const auto& q) { return !q->empty_approx(); });
 }
@@ -267,16 +319,23 @@ LaneGroup::LaneGroup(const LaneGroupOptions& options)
   for (size_t i = 0; i < options.lanes * options.lanes; ++i) {
     channels_.push_back(std::make_unique<Channel>(options.forward_ring));
   }
+  const size_t queues =
+      options.queues == 0 ? options.lanes : std::min(options.queues, options.lanes);
+  const size_t buckets = steering_.Load().table().size();
   for (size_t i = 0; i < options.lanes; ++i) {
+    egress_.push_back(i < queues ? nullptr : std::make_unique<Channel>(options.forward_ring));
     questions_.push_back(std::make_unique<SpscQueue<NeighborQuestion>>(kQuestions));
-    lanes_.push_back(std::make_unique<Lane>(*this, i, options.lanes));
+    lanes_.push_back(std::make_unique<Lane>(*this, i, options.lanes, queues, buckets));
   }
 }
 
 void LaneGroup::FreeAll(Channel& channel) {
   const auto free = [](PacketHead* packet) {
     // Its lane's thread is done.
-    for (PacketHead* s = packet; s != nullptr; s = s->next_segment) s->pool->ReleaseOwner();
+    for (PacketHead* s = packet; s != nullptr; s = s->next_segment) {
+      s->pool->ReleaseOwner();
+      if (s->block != nullptr) s->block->pool->ReleaseOwner();
+    }
     PacketBuf::Adopt(packet);
   };
   Forwarded forwarded;
@@ -287,6 +346,9 @@ void LaneGroup::FreeAll(Channel& channel) {
 
 LaneGroup::~LaneGroup() {
   for (auto& channel : channels_) FreeAll(*channel);
+  for (auto& channel : egress_) {
+    if (channel != nullptr) FreeAll(*channel);
+  }
 }
 
 void LaneGroup::PublishNetwork(NetworkSnapshot network) {

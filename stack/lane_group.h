@@ -5,7 +5,11 @@
 //   stack::Stack stack(options, now, &group.lane(i));             // on the thread of lane i
 //
 //   lane i --Forward--> [ ring i->j ] --TakeForwarded--> lane j    copies, and gives back
-//          <-Reclaim--- [ used i<-j ] <----------------
+//          <-EndTurn--- [ used i<-j ] <----------------
+//
+//   A lane without a queue of the device sends the same way, by the lane that has one for it:
+//   lane i --SendByCarrier--> [ ring ] --TakeCarried--> carrier    copies, and gives back
+//
 //
 // Configuration is published as immutable values (core/published.h): a lane looks at one counter a
 // turn and takes over what changed. Changing it takes a lock, which no lane ever waits for on the
@@ -20,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +41,7 @@
 #include "ip/address_table.h"
 #include "ip/route_table.h"
 #include "stack/moving_socket.h"
+#include "stack/rebalancer.h"
 #include "stack/steering.h"
 
 namespace corelane::stack {
@@ -46,6 +52,9 @@ struct LaneGroupOptions {
   LaneGroupOptions() {}
 
   size_t lanes = 1;  // at most kMaxLanes
+  // The device's, where it has fewer than there are lanes: the first lanes have one each and send
+  // for the others, which receive nothing but what is forwarded to them. 0: one for each lane.
+  size_t queues = 0;
   // The device's, where it spreads packets itself; else software does by these.
   Toeplitz::Key key = Toeplitz::kSymmetricKey;
   std::vector<uint8_t> table;     // a power of two; empty: 128 buckets, in turn
@@ -53,6 +62,11 @@ struct LaneGroupOptions {
   size_t forward_packets = 8192;  // copies that a lane holds of what was forwarded to it
   // The device puts this very hash into received packets (flow_hash).
   bool trust_flow_hash = false;
+  // When and how buckets change lanes under uneven load (lane_balancer.h).
+  RebalanceOptions rebalance;
+  // Tells the device of a changed table; called by lane 0. Empty: it spreads packets in its own
+  // way.
+  std::function<void(std::span<const uint8_t> table)> redirect;
 };
 
 // A packet on its way to another lane: on loan. What a receiver needs of its head travels here, so
@@ -63,6 +77,7 @@ struct Forwarded {
   // --- what the stack says of it, and is told ---
   Journey journey;
   uint16_t interface = 0;
+  uint8_t source = 0;  // the lane that it came from
   Kind kind = Kind::kIp;
   bool link_group = false;  // came as a link-layer broadcast or multicast
 
@@ -113,13 +128,26 @@ struct LaneCounters {
   Counter forwarded_out;
   Counter forwarded_in;
   Counter forward_drops;  // the ring was full, or the lane had no packet to copy to
+  Counter carried_out;    // frames that another lane was given to send
+  Counter carried_in;     // frames sent for other lanes
+  Counter bucket_moves;   // that lane 0 decided on
+};
+
+// What a lane did for the flows of one bucket.
+struct LaneLoad {
+  Counter packets;
+  Counter flows;  // that it has now
 };
 
 // One core's side of the group.
 class Lane {
  public:
-  Lane(LaneGroup& group, size_t index, size_t lanes)
-      : group_(group), index_(index), lanes_(lanes) {}
+  Lane(LaneGroup& group, size_t index, size_t lanes, size_t queues, size_t buckets)
+      : group_(group),
+        index_(index),
+        lanes_(lanes),
+        queues_(queues),
+        loads_(std::make_unique<LaneLoad[]>(buckets)) {}
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
@@ -144,6 +172,17 @@ class Lane {
   // is gone.
   bool Forward(size_t to, const Forwarded& how, PacketBuf packet);
   void Publish();
+  // --- sending without a queue (LaneGroupOptions::queues) ---
+  // The lane that sends for this one; itself where it has a queue.
+  size_t carrier() const { return index_ < queues_ ? index_ : index_ % queues_; }
+  // Hands a prefix of `in`, whole frames, to the carrier, to be sent from its interface of that
+  // index. Returns its length: less than in.size() means that the ring is full.
+  size_t SendByCarrier(uint16_t interface, std::span<PacketBuf> in);
+  // Of a carrier: up to out.size() frames on loan, of each of its lanes in turn; every one is to be
+  // given back when it was copied. Only packet and interface of a Forwarded say something.
+  size_t TakeCarried(std::span<Forwarded> out);
+  void GiveBack(const Forwarded& carried);
+
   // Fills out[0..returned) with copies, and how[] with what is known of them.
   size_t TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how);
   // Publishes; frees what other lanes have copied, wakes those that something was handed to.
@@ -171,6 +210,12 @@ class Lane {
   std::optional<driver::WakeSource> ArmWake();
 
   LaneCounters& counters() { return counters_; }
+  // Written by this lane, read by lane 0.
+  const LaneLoad& load(size_t bucket) const { return loads_[bucket]; }
+  void CountPackets(size_t bucket, uint64_t n) { loads_[bucket].packets.Increment(n); }
+  void CountFlow(size_t bucket, bool begins) {
+    loads_[bucket].flows.Increment(begins ? 1 : UINT64_MAX);
+  }
 
  private:
   friend class LaneGroup;
@@ -182,16 +227,20 @@ class Lane {
   void Disarm();
   size_t TakeFrom(size_t lane, std::span<PacketBuf> out, std::span<Forwarded> how);
   PacketBuf CopyOf(const Forwarded& forwarded);
-  void Reclaim(size_t lane);
+  // Takes back what another lane has copied; `out` packets are on their way.
+  void Reclaim(SpscQueue<PacketHead*>& used, size_t& out);
 
   LaneGroup& group_;
   const size_t index_;
   const size_t lanes_;
+  const size_t queues_;
+  const std::unique_ptr<LaneLoad[]> loads_;  // by bucket
   const Steering* steering_ = nullptr;
   const NetworkSnapshot* network_ = nullptr;
   const NeighborSnapshot* neighbors_ = nullptr;
   PacketPoolPtr pool_;
   size_t next_source_ = 0;
+  size_t next_carried_ = 0;
   size_t out_ = 0;        // packets that are not back yet
   LaneMask touched_ = 0;  // lanes to wake at the end of the turn
   LaneMask staged_ = 0;   // lanes whose packets they can't see yet
@@ -245,6 +294,8 @@ class LaneGroup {
   static constexpr size_t kQuestions = 256;
 
   Channel& channel(size_t from, size_t to) { return *channels_[from * lanes() + to]; }
+  // Null: the lane has a queue.
+  Channel* egress(size_t from) { return egress_[from].get(); }
   static void FreeAll(Channel& channel);
 
   const LaneGroupOptions options_;
@@ -254,6 +305,7 @@ class LaneGroup {
   Published<NetworkSnapshot> network_;
   Published<NeighborSnapshot> neighbors_;
   std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<Channel>> egress_;                         // to a lane's carrier
   std::vector<std::unique_ptr<SpscQueue<NeighborQuestion>>> questions_;  // by who asks
   std::vector<std::unique_ptr<Lane>> lanes_;
 };

@@ -68,7 +68,8 @@ void Network::OnTimer(Instant now) {
 }
 
 Instant Network::NextDeadline() const {
-  return std::min(neighbors_.NextDeadline(), reassembler_.NextDeadline());
+  const Instant next = std::min(neighbors_.NextDeadline(), reassembler_.NextDeadline());
+  return balancer_ != nullptr ? std::min(next, balancer_->next()) : next;
 }
 
 // --- neighbors ---

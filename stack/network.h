@@ -31,6 +31,7 @@
 #include "ip/route_table.h"
 #include "stack/config.h"
 #include "stack/interface.h"
+#include "stack/lane_balancer.h"
 #include "stack/lane_group.h"
 #include "stack/path.h"
 
@@ -101,7 +102,7 @@ class Network {
 
   // --- lanes ---
   // Before anything else. The lane outlives the network.
-  void JoinLane(Lane& lane);
+  void JoinLane(Lane& lane, Instant now);
   // Null: this core has no others beside it.
   Lane* lane() { return lane_; }
   // Takes over what was published, and a burst of what other lanes forwarded. Returns how many
@@ -188,6 +189,8 @@ class Network {
   void TakeOverNeighbors(Instant now);
   void AskOwner(const arp::NeighborOutput& output, Instant now);
   void PublishNeighbors(Instant now);
+  // Takes frames of lanes without a queue, as many as the devices have room for.
+  void Carry(Instant now);
   // True: the packet is another lane's, and gone.
   bool SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTuple& tuple,
                  const uint32_t* hash);
@@ -215,6 +218,7 @@ class Network {
   bool link_group_ = false;  // the frame at hand came to a group address
   Journey journey_;          // of the packet at hand
   Lane* lane_ = nullptr;
+  std::unique_ptr<LaneBalancer> balancer_;  // lane 0's, where it is wanted
   // What was published last, or taken over.
   uint64_t network_generation_ = 0;
   uint64_t network_stamp_ = 0;

@@ -5,15 +5,19 @@
 #include <utility>
 
 #include "ip/protocol.h"
+#include "stack/copy_flat.h"
 #include "stack/network.h"
 #include "stack/tcp_layer.h"
 
 namespace corelane::stack {
 
-void Network::JoinLane(Lane& lane) {
+void Network::JoinLane(Lane& lane, Instant now) {
   if (lane.group().lanes() == 1) return;
   lane_ = &lane;
   lane.Join();
+  if (lane.is_owner() && lane.group().options().rebalance.interval > Duration(0)) {
+    balancer_ = std::make_unique<LaneBalancer>(lane.group(), now);
+  }
 }
 
 // --- what is shared ---
@@ -26,10 +30,14 @@ size_t Network::BeginLaneTurn(Instant now) {
       neighbors_.Resolve(question->interface, question->address, now);
     }
     PumpNeighbors(now);
+    if (balancer_ != nullptr && now >= balancer_->next()) [[unlikely]] {
+      balancer_->Look(now);
+    }
   } else if (fresh || network_stamp_ == 0) {
     TakeOverNetwork();
     TakeOverNeighbors(now);
   }
+  Carry(now);
   std::array<PacketBuf, Lane::kBurst> packets;
   std::array<Forwarded, Lane::kBurst> how;
   const size_t n = lane_->TakeForwarded(packets, how);
@@ -150,6 +158,28 @@ void Network::AskOwner(const arp::NeighborOutput& output, Instant now) {
 
 // --- packets ---
 
+// What the devices do not take stays in the rings, and so with the lanes that want to send it.
+void Network::Carry(Instant now) {
+  constexpr size_t kBurst = 32;
+  std::array<Forwarded, kBurst> frames;
+  for (size_t i = 0; i < options_.transmit_batches; ++i) {
+    size_t room = kBurst;
+    for (const auto& interface : interfaces_) {
+      if (interface->room() == 0) interface->Flush(now);
+      room = std::min(room, interface->room());
+    }
+    if (room == 0) return;
+    const size_t n = lane_->TakeCarried(std::span(frames).first(room));
+    for (const Forwarded& each : std::span(frames).first(n)) {
+      Interface& interface = *interfaces_[std::min<size_t>(each.interface, interfaces_.size() - 1)];
+      PacketBuf frame = CopyFlat(*each.packet, interface.cache());
+      lane_->GiveBack(each);
+      if (!frame || !interface.Enqueue(std::move(frame))) Drop(ip::DropReason::kNoBuffer);
+    }
+    if (n < room) return;
+  }
+}
+
 void Network::Forward(size_t to, Forwarded::Kind kind, PacketBuf packet) {
   Forwarded how;
   how.journey = journey_.From(lane_->index());
@@ -167,19 +197,26 @@ bool Network::SteerToOwner(PacketBuf& packet, Forwarded::Kind kind) {
 
 bool Network::SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTuple& tuple,
                         const uint32_t* hash) {
-  const bool known = protocol == ip::protocol::kTcp ? tcp_->Knows(tuple) : sink_->HasUdpFlow(tuple);
-  if (known) return false;
+  const bool tcp = protocol == ip::protocol::kTcp;
+  const bool known = tcp ? tcp_->Knows(tuple) : sink_->HasUdpFlow(tuple);
+  if (known && tcp) return false;  // the connection counts it
   const Steering& steering = lane_->steering();
-  const std::optional<size_t> next = steering.Next(
-      protocol, tuple, hash != nullptr ? *hash : steering.Hash(tuple), journey_, lane_->index());
-  if (next == lane_->index()) return false;
-  if (next) {
-    Forward(*next, Forwarded::Kind::kIp, std::move(packet));
-  } else {
-    packet.Reset();
-    Drop(ip::DropReason::kForwardedTooOften);
+  const uint32_t flow_hash = hash != nullptr ? *hash : steering.Hash(tuple);
+  if (!known) {
+    const std::optional<size_t> next =
+        steering.Next(protocol, tuple, flow_hash, journey_, lane_->index());
+    if (!next) {
+      packet.Reset();
+      Drop(ip::DropReason::kForwardedTooOften);
+      return true;
+    }
+    if (*next != lane_->index()) {
+      Forward(*next, Forwarded::Kind::kIp, std::move(packet));
+      return true;
+    }
   }
-  return true;
+  lane_->CountPackets(steering.BucketOf(flow_hash), 1);
+  return false;
 }
 
 bool Network::SteerTransport(PacketBuf& packet, const ip::IpIngress& ip) {

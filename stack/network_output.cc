@@ -9,6 +9,7 @@
 #include "ip/ipv6.h"
 #include "ip/protocol.h"
 #include "ip/source_address.h"
+#include "stack/copy_flat.h"
 #include "stack/network.h"
 #include "stack/segmentation.h"
 #include "tcp/segment.h"
@@ -31,29 +32,6 @@ bool IsGroup(const IpAddress& address) {
 MacAddress GroupMac(const IpAddress& group) {
   return group.is_v4() ? arp::Ipv4MulticastMac(group.v4().value())
                        : arp::Ipv6MulticastMac(group.v6().low());
-}
-
-// The packet's bytes and metadata in one segment, for a device that cannot gather as many as it
-// has. Null: out of packets, or longer than the device's packets are.
-PacketBuf Linearize(PacketBuf packet, PacketCache& cache) {
-  PacketBuf flat = cache.Take();
-  const size_t length = packet.packet_size();
-  if (!flat || flat.tailroom() < length) return PacketBuf();
-  packet.CopyOut(0, {flat.Append(length), length});
-  constexpr uint8_t kKept = PacketHead::kHasFlowHash | PacketHead::kHasVlan;
-  flat->flags = packet->flags & kKept;
-  flat->flow_hash = packet->flow_hash;
-  flat->segment_size = packet->segment_size;
-  flat->segment_count = packet->segment_count;
-  flat->ecn = packet->ecn;
-  flat->vlan_tci = packet->vlan_tci;
-  flat->l3_offset = packet->l3_offset;
-  flat->l4_offset = packet->l4_offset;
-  flat->payload_offset = packet->payload_offset;
-  flat->l3_checksum = packet->l3_checksum;
-  flat->l4_checksum = packet->l4_checksum;
-  flat->l4_protocol = packet->l4_protocol;
-  return flat;
 }
 
 constexpr size_t kIpv4ChecksumOffset = 10;
@@ -79,7 +57,7 @@ void EmitIpv6(const Path& path, uint8_t protocol, size_t length, uint8_t* to) {
 [[gnu::always_inline]] inline void Network::Enqueue(Interface& interface, PacketBuf packet) {
   if (packet->next_segment != nullptr &&
       packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
-    packet = Linearize(std::move(packet), interface.cache());
+    packet = CopyFlat(*packet.head(), interface.cache());
     if (!packet) {
       Drop(DropReason::kNoBuffer);
       return;

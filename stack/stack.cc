@@ -17,7 +17,7 @@ Stack::Stack(const StackOptions& options, Instant now, Lane* lane)
   options_.batch = std::clamp<size_t>(options_.batch, 1, kMaxBatch);
   network_.SetTransports(&tcp_, this);
   if (lane == nullptr) return;
-  network_.JoinLane(*lane);
+  network_.JoinLane(*lane, now);
   if (network_.lane() != nullptr) udp_.JoinLane(*lane);
 }
 

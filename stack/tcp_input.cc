@@ -224,6 +224,9 @@ void TcpLayer::FlushMerged(Instant now) {
 void TcpLayer::Deliver(TcpSocket& socket, const tcp::Segment& segment, PacketBuf payload,
                        Instant now) {
   tcp::Connection& c = socket.connection_;
+  if (Lane* const lane = network_.lane(); lane != nullptr) {
+    lane->CountPackets(socket.bucket_, segment.frames);
+  }
   if (c.AckIsUrgent()) EmitUrgentAck(socket, now);
   const tcp::SeqNum before = c.snd_una();
   c.OnSegment(segment, std::move(payload), now);

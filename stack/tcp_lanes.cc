@@ -42,6 +42,14 @@ void TcpLayer::Unclaim(TcpSocket& socket) {
       [&](Steering& s) { s.Unclaim(ip::protocol::kTcp, socket.tuple_, lane->index()); });
 }
 
+void TcpLayer::CountFlow(TcpSocket& socket) {
+  Lane* const lane = network_.lane();
+  if (lane == nullptr) return;
+  const Steering& steering = lane->steering();
+  socket.bucket_ = static_cast<uint16_t>(steering.BucketOf(steering.Hash(socket.tuple_)));
+  lane->CountFlow(socket.bucket_, true);
+}
+
 TcpMoveResult TcpLayer::Move(TcpSocket& socket, size_t to, std::unique_ptr<MoveTicket>& ticket) {
   Lane* const lane = network_.lane();
   if (lane == nullptr || to >= lane->group().lanes() || to == lane->index()) {
@@ -116,6 +124,7 @@ void TcpLayer::Arrive(MovingSocket& moved, Instant now) {
     socket->path_ = path;
     socket->created_ = moved.created;
     socket->claimed_ = !LandsHere(moved.tuple);
+    CountFlow(*socket);
     all_.PushBack(*socket);
     table_.Insert(socket, table_.Hash(moved.tuple));
     socket->in_table_ = true;

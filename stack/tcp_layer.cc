@@ -56,6 +56,7 @@ TcpSocket* TcpLayer::NewSocket(const tcp::FourTuple& tuple, const tcp::Options& 
   if (socket == nullptr) return nullptr;
   socket->path_ = path;
   socket->created_ = now_;
+  CountFlow(*socket);
   all_.PushBack(*socket);
   return socket;
 }
@@ -309,6 +310,7 @@ void TcpLayer::Settle(TcpSocket& socket) {
 void TcpLayer::Free(TcpSocket& socket) {
   timers_.Cancel(socket.timer_);
   RemoveFromTable(socket);
+  if (network_.lane() != nullptr) network_.lane()->CountFlow(socket.bucket_, false);
   if (socket.claimed_) Unclaim(socket);
   network_.paths().Release(socket.path_);
   sockets_.Delete(&socket);

@@ -173,6 +173,8 @@ class TcpLayer {
 
   // Tells the other lanes of a port that is listened on.
   void Announce(uint16_t port, bool listening);
+  // Of its bucket, for rebalancing; until Free().
+  void CountFlow(TcpSocket& socket);
   void Claim(TcpSocket& socket);
   void Unclaim(TcpSocket& socket);
   void Arrive(MovingSocket& moved, Instant now);

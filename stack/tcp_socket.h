@@ -103,6 +103,7 @@ class TcpSocket : public tcp::FlowTableNode<TcpSocket> {
   ListNode waiting_;  // in its listener's embryonic or accept list; orphans in the layer's
   TcpSocketTimer timer_;
   Instant created_{};
+  uint16_t bucket_ = 0;  // of the lanes' table
   bool in_table_ = false;
   bool released_ = false;
   bool embryonic_ = false;

@@ -61,7 +61,10 @@ void UdpLayer::Announce(const udp::UdpSocket& socket) {
 
 UdpLayer::~UdpLayer() {
   while (!announced_.empty()) Withdraw(*announced_.back().first);
-  for (auto& socket : sockets_) table_.Unbind(*socket);
+  for (auto& socket : sockets_) {
+    CountFlow(*socket, false);
+    table_.Unbind(*socket);
+  }
 }
 
 udp::UdpSocket* UdpLayer::Open(const udp::UdpOptions& options) {
@@ -83,6 +86,7 @@ void UdpLayer::Withdraw(const udp::UdpSocket& socket) {
 
 void UdpLayer::Close(udp::UdpSocket* socket) {
   Withdraw(*socket);
+  CountFlow(*socket, false);
   table_.Unbind(*socket);
   std::erase_if(sockets_, [&](const auto& s) { return s.get() == socket; });
 }
@@ -102,7 +106,20 @@ udp::BindResult UdpLayer::Bind(udp::UdpSocket& socket, const Endpoint& local) {
 udp::BindResult UdpLayer::Connect(udp::UdpSocket& socket, const Endpoint& remote) {
   const auto source = network_.SourceFor(remote.address);
   if (!source) return udp::BindResult::kFamilyMismatch;
-  return table_.Connect(socket, remote, *source);
+  CountFlow(socket, false);
+  const udp::BindResult result = table_.Connect(socket, remote, *source);
+  CountFlow(socket, true);
+  return result;
+}
+
+void UdpLayer::CountFlow(const udp::UdpSocket& socket, bool begins) {
+  Lane* const lane = network_.lane();
+  if (lane == nullptr || !socket.connected()) return;
+  const Endpoint& local = socket.local();
+  const Endpoint& remote = socket.remote();
+  const Steering& steering = lane->steering();
+  const uint32_t hash = steering.Hash({local.address, remote.address, local.port, remote.port});
+  lane->CountFlow(steering.BucketOf(hash), begins);
 }
 
 UdpSendResult UdpLayer::Send(udp::UdpSocket& socket, std::span<const uint8_t> data,

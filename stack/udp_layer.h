@@ -72,6 +72,8 @@ class UdpLayer {
   // Of a port that the application chose; and when the socket is gone.
   void Announce(const udp::UdpSocket& socket);
   void Withdraw(const udp::UdpSocket& socket);
+  // Of a connected socket, for the lanes' table.
+  void CountFlow(const udp::UdpSocket& socket, bool begins);
 
   Network& network_;
   udp::UdpTable table_;

@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "driver/ring/ring.h"
+#include "stack/carried_queue.h"
 #include "stack/lane_group.h"
 #include "stack/stack.h"
 #include "testing/segment_builder.h"
@@ -35,12 +36,20 @@ class LaneThread {
     stack_ = std::make_unique<stack::Stack>(options, clock_.Now(), &group_.lane(lane_));
     stack::InterfaceOptions interface;
     interface.addresses = {{Address(side_), 24}};
-    CL_CHECK(stack_->AddInterface(device_.queue(lane_), device_.info(), interface).ok());
+    if (lane_ < device_.info().queues) {
+      CL_CHECK(stack_->AddInterface(device_.queue(lane_), device_.info(), interface).ok());
+      return;
+    }
+    carried_ = std::make_unique<stack::CarriedQueue>(group_.lane(lane_), device_.info(), 0);
+    CL_CHECK(stack_->AddInterface(*carried_, carried_->info(), interface).ok());
   }
   void Turn() {
     if (!stack_->Poll(clock_.Now())) std::this_thread::yield();
   }
-  void Close() { stack_.reset(); }
+  void Close() {
+    stack_.reset();
+    carried_.reset();
+  }
   stack::Stack& stack() { return *stack_; }
   size_t lane() const { return lane_; }
 
@@ -50,6 +59,7 @@ class LaneThread {
   size_t side_;
   size_t lane_;
   RealClock clock_;
+  std::unique_ptr<stack::CarriedQueue> carried_;
   std::unique_ptr<stack::Stack> stack_;
 };
 
@@ -198,6 +208,83 @@ TEST_F(LaneThreadsTest, EchoAcrossLanesAndAChangedMac) {
     EXPECT_GT(client_->lane(i).counters().forwarded_in.value(), 0u);
   }
   EXPECT_GT(forwarded, 100u);
+}
+
+// Buckets of the server change lanes all the time, some by its own decision, and no connection
+// notices.
+TEST_F(LaneThreadsTest, BucketsMoveUnderTraffic) {
+  stack::LaneGroupOptions options;
+  options.lanes = kLanes;
+  options.rebalance.interval = std::chrono::microseconds(200);
+  options.rebalance.min_packets = 1;
+  options.rebalance.start = 1.01;
+  server_ = std::make_unique<stack::LaneGroup>(options);
+  const auto ask = [&](size_t lane) {
+    LaneThread me(*ring_.a, *client_, 0, lane);
+    me.Open();
+    while (ready_.load() < kLanes) std::this_thread::yield();
+    for (int round = 0; round < 3; ++round) {
+      EchoClient echo(me.stack());
+      while (!echo.React()) me.Turn();
+      if (!echo.good()) good_ = false;
+    }
+    done_.fetch_add(1);
+    while (done_.load() < kLanes) me.Turn();
+    me.Close();
+  };
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kLanes; ++i) {
+    threads.emplace_back([this, i] { Serve(i); });
+    threads.emplace_back([&ask, i] { ask(i); });
+  }
+  // Beside lane 0's own moves. A bucket that moved is left alone, as lane 0 does.
+  for (size_t bucket = 0; done_.load() < kLanes; ++bucket) {
+    server_->ChangeSteering([&](stack::Steering& s) {
+      const size_t b = bucket % s.table().size();
+      if (!s.Previous(b)) s.MoveBucket(b, 1 - s.table()[b]);
+    });
+    std::this_thread::yield();
+  }
+  for (size_t i = 0; i < kLanes; ++i) threads[2 * i + 1].join();
+  stop_ = true;
+  for (size_t i = 0; i < kLanes; ++i) threads[2 * i].join();
+  EXPECT_TRUE(good_);
+  EXPECT_EQ(accepted_, 3 * kLanes * kConnections);
+}
+
+// Three lanes behind one queue: lane 0 polls for the others and sends for them.
+TEST_F(LaneThreadsTest, OneQueueForThreeLanes) {
+  constexpr size_t kServers = 3;
+  driver::RingOptions ring;
+  ring.threads = true;
+  ring_ = driver::MakeRingPair(ring);
+  stack::LaneGroupOptions options;
+  options.lanes = 1;
+  client_ = std::make_unique<stack::LaneGroup>(options);
+  options.lanes = kServers;
+  options.queues = 1;
+  options.forward_ring = 64;
+  server_ = std::make_unique<stack::LaneGroup>(options);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kServers; ++i) threads.emplace_back([this, i] { Serve(i); });
+  LaneThread me(*ring_.a, *client_, 0, 0);
+  me.Open();
+  while (ready_.load() < kServers) std::this_thread::yield();
+  {
+    EchoClient first(me.stack());
+    EchoClient second(me.stack());
+    while (!first.React() || !second.React()) me.Turn();
+    EXPECT_TRUE(first.good() && second.good());
+  }
+  stop_ = true;
+  for (std::thread& thread : threads) thread.join();
+  me.Close();
+  EXPECT_EQ(accepted_, 2 * kConnections);
+  for (size_t i = 1; i < kServers; ++i) {
+    EXPECT_GT(server_->lane(i).counters().forwarded_in.value(), 0u);
+    EXPECT_GT(server_->lane(i).counters().carried_out.value(), 0u);
+  }
+  EXPECT_GT(server_->lane(0).counters().carried_in.value(), 0u);
 }
 
 }  // namespace
