@@ -1,5 +1,6 @@
 #include "runtime/app/app.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -8,12 +9,14 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <thread>
 
 #include "driver/capture.h"
 #include "driver/registry.h"
 #include "runtime/steady_timer.h"
 #include "runtime/system.h"
+#include "stack/carried_queue.h"
 
 namespace corelane::runtime {
 namespace {
@@ -43,9 +46,11 @@ absl::Status Named(std::string_view field, std::string_view value, const absl::S
 }
 
 // The device's own way of spreading packets where it can be used as it is, else ours.
-stack::LaneGroupOptions GroupOptions(const AppConfig& config, const driver::Device& device) {
+stack::LaneGroupOptions GroupOptions(const AppConfig& config, driver::Device& device) {
   stack::LaneGroupOptions options;
   options.lanes = config.lanes;
+  options.queues = std::min<size_t>(device.info().queues, config.lanes);
+  options.rebalance.interval = config.rebalance;
   const auto rss = device.rss();
   if (!rss || rss->key.size() < Toeplitz::kKeySize || !std::has_single_bit(rss->table.size())) {
     return options;
@@ -54,8 +59,14 @@ stack::LaneGroupOptions GroupOptions(const AppConfig& config, const driver::Devi
     if (queue >= config.lanes) return options;
   }
   std::copy_n(rss->key.begin(), Toeplitz::kKeySize, options.key.begin());
-  options.table.assign(rss->table.begin(), rss->table.end());
   options.trust_flow_hash = device.info().capabilities.flow_hash;
+  // A device's table knows its queues only: lanes beyond them would have no flows.
+  if (options.queues < config.lanes) return options;
+  options.table.assign(rss->table.begin(), rss->table.end());
+  options.redirect = [&device](std::span<const uint8_t> lanes) {
+    // One that cannot leaves packets where they were: they are forwarded.
+    static_cast<void>(device.SetRssTable(std::vector<uint16_t>(lanes.begin(), lanes.end())));
+  };
   return options;
 }
 
@@ -89,6 +100,7 @@ void WorkerContext::OnStop(std::function<void()> callback) {
 struct App::Lane {
   size_t index;
   Log log;
+  std::unique_ptr<stack::CarriedQueue> carried;  // where the device has no queue for the lane
   std::unique_ptr<stack::Stack> stack;
   std::unique_ptr<Worker> worker;
   std::unique_ptr<WorkerContext> context;
@@ -126,12 +138,6 @@ absl::StatusOr<std::unique_ptr<App>> App::Open(const AppConfig& config) {
 absl::StatusOr<std::unique_ptr<App>> App::Open(const AppConfig& config,
                                                std::unique_ptr<driver::Device> device) {
   if (absl::Status status = Validate(config); !status.ok()) return status;
-  const uint16_t queues = device->info().queues;
-  if (queues < config.lanes) {
-    return absl::InvalidArgumentError("lanes: value '" + std::to_string(config.lanes) +
-                                      "': " + device->info().name + " has " +
-                                      std::to_string(queues) + " queues: expected at most as many");
-  }
   return std::unique_ptr<App>(new App(config, std::move(device)));
 }
 
@@ -216,9 +222,14 @@ absl::Status App::SetUp(Lane& lane) {
   for (const StaticNeighbor& n : config_.neighbors) {
     interface.neighbors.emplace_back(n.address, n.mac);
   }
-  driver::DeviceQueue& queue = device_->queue(lane.index);
-  if (absl::Status status = lane.stack->AddInterface(queue, device_->info(), interface);
-      !status.ok()) {
+  const bool carried = lane.index >= device_->info().queues;
+  if (carried) {
+    lane.carried =
+        std::make_unique<stack::CarriedQueue>(group_->lane(lane.index), device_->info(), 0);
+  }
+  driver::DeviceQueue& queue = carried ? *lane.carried : device_->queue(lane.index);
+  const driver::DeviceInfo& info = carried ? lane.carried->info() : device_->info();
+  if (absl::Status status = lane.stack->AddInterface(queue, info, interface); !status.ok()) {
     return Named("address", config_.addresses.front().ToString(), status);
   }
   WorkerOptions worker;

@@ -93,7 +93,7 @@ class App {
 
   // Opens the device. Errors name the field, the value and what would be right.
   static absl::StatusOr<std::unique_ptr<App>> Open(const AppConfig& config);
-  // On a device that is open already, with at least config.lanes queues; for tests.
+  // On a device that is open already; for tests.
   static absl::StatusOr<std::unique_ptr<App>> Open(const AppConfig& config,
                                                    std::unique_ptr<driver::Device> device);
   ~App();

@@ -41,6 +41,9 @@ absl::Status Validate(const AppConfig& config) {
   if (config.drain < Duration::zero()) {
     return Wrong("drain", std::to_string(config.drain.count()) + " ns", "0 or more");
   }
+  if (config.rebalance < Duration::zero()) {
+    return Wrong("rebalance", std::to_string(config.rebalance.count()) + " ns", "0 or more");
+  }
   return absl::OkStatus();
 }
 

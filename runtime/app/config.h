@@ -20,7 +20,8 @@ namespace corelane::runtime {
 struct AppConfig : CommonFlags {
   AppConfig() { device = "ring:app"; }
 
-  // Threads, each with its own queue of the device, stack and share of the flows: 1 to 64.
+  // Threads, each with its own stack and share of the flows, and its own queue of the device as far
+  // as that has them: 1 to 64.
   uint64_t lanes = 1;
   // The CPU of each lane, as many as lanes; empty: the system moves the threads.
   std::vector<size_t> cpus;
@@ -32,6 +33,8 @@ struct AppConfig : CommonFlags {
   Duration idle_spin = std::chrono::microseconds(50);
   // How long connections may take to finish after a stop; what is left is closed then.
   Duration drain = std::chrono::seconds(5);
+  // How often lane 0 looks whether flows should go to other lanes; 0: never.
+  Duration rebalance = std::chrono::seconds(1);
   // Further settings of each lane's stack; the seed is the system's.
   stack::StackOptions stack;
 };

@@ -68,12 +68,13 @@ std::string Parse(AppConfig& config, std::vector<const char*> arguments) {
 TEST(AppConfig, FromFlags) {
   AppConfig config = Good();
   EXPECT_EQ(Parse(config, {"--lanes=2", "--cpus=4-5", "--drain=0.5", "--busy-poll", "--batch=64",
-                           "--idle-spin=0.001", "--address=10.1.0.1/16"}),
+                           "--idle-spin=0.001", "--rebalance=2", "--address=10.1.0.1/16"}),
             "");
   EXPECT_EQ(config.lanes, 2u);
   EXPECT_THAT(config.cpus, ElementsAre(4, 5));
   EXPECT_EQ(config.drain, std::chrono::milliseconds(500));
   EXPECT_EQ(config.idle_spin, std::chrono::milliseconds(1));
+  EXPECT_EQ(config.rebalance, std::chrono::seconds(2));
   EXPECT_TRUE(config.busy_poll);
   EXPECT_EQ(config.batch, 64u);
   EXPECT_THAT(config.addresses, ElementsAre(*IpPrefix::Parse("10.1.0.1/16")));

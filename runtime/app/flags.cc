@@ -85,6 +85,8 @@ void AddAppFlags(FlagParser& parser, AppConfig& config) {
                  "how long an idle lane looks for more before it sleeps");
   parser.AddFlag("--drain", SecondsFrom0(&config.drain),
                  "how long connections may take to finish after a stop");
+  parser.AddFlag("--rebalance", SecondsFrom0(&config.rebalance),
+                 "how often lane 0 looks whether flows should go to other lanes; 0: never");
   parser.AddCheck([&parser, &config]() -> std::optional<FlagParser::Mistake> {
     if (config.cpus.empty() || config.cpus.size() == config.lanes) return std::nullopt;
     if (!parser.WasGiven("--lanes")) {

@@ -104,6 +104,22 @@ inline constexpr auto kNetworkCounters = std::to_array<CounterEntry<stack::Netwo
 });
 static_assert(sizeof(stack::NetworkCounters) == kNetworkCounters.size() * sizeof(Counter));
 
+inline constexpr auto kLaneCounters = std::to_array<CounterEntry<stack::LaneCounters>>({
+    {&stack::LaneCounters::forwarded_out, "corelane_lane_forwarded_packets_total",
+     "Packets handed to the lane that owns their flow."},
+    {&stack::LaneCounters::forwarded_in, "corelane_lane_taken_packets_total",
+     "Packets taken from other lanes."},
+    {&stack::LaneCounters::forward_drops, "corelane_lane_dropped_packets_total",
+     "Packets lost between lanes: the ring was full, or no memory for a copy."},
+    {&stack::LaneCounters::carried_out, "corelane_lane_given_frames_total",
+     "Frames given to another lane to send, for want of a queue."},
+    {&stack::LaneCounters::carried_in, "corelane_lane_carried_frames_total",
+     "Frames taken from lanes without a queue, to send them."},
+    {&stack::LaneCounters::bucket_moves, "corelane_lane_bucket_moves_total",
+     "Buckets of the flows' table that changed lanes to even out their load."},
+});
+static_assert(sizeof(stack::LaneCounters) == kLaneCounters.size() * sizeof(Counter));
+
 inline constexpr auto kQueueCounters = std::to_array<CounterEntry<driver::QueueStats, uint64_t>>({
     {&driver::QueueStats::rx_packets, "corelane_queue_received_packets_total",
      "Packets received from the device's queue."},

@@ -202,6 +202,7 @@ class Exporter {
     Counter("corelane_stack_turns_total", "Turns of the stack.");
     EachStack([&](const StackSnapshot& s, Labels l) { Sample(std::move(l), Value(s.turns)); });
     StackCounters(internal::kNetworkCounters, &StackSnapshot::network);
+    StackCounters(internal::kLaneCounters, &StackSnapshot::lane);
     StackCounters(internal::kNeighborCounters, &StackSnapshot::neighbor);
     StackCounters(internal::kUdpCounters, &StackSnapshot::udp);
     Counter("corelane_dropped_packets_total",

@@ -105,6 +105,9 @@ void LaneReader::ReadStack(stack::Stack& stack, size_t index) {
   }
   s.neighbor = internal::ReadAll(network.neighbors().stats(), internal::kNeighborCounters);
   s.neighbors = network.neighbors().size();
+  if (network.lane() != nullptr) {
+    s.lane = internal::ReadAll(network.lane()->counters(), internal::kLaneCounters);
+  }
   s.udp_sockets = stack.udp().sockets();
   s.control_pool = Describe(network.control_pool());
   stack::TcpLayer& tcp = stack.tcp();

@@ -72,6 +72,7 @@ struct StackSnapshot {
   std::array<uint64_t, internal::kUdpCounters.size()> udp{};
   std::array<uint64_t, internal::kNetworkCounters.size()> network{};
   std::array<uint64_t, internal::kNeighborCounters.size()> neighbor{};
+  std::array<uint64_t, internal::kLaneCounters.size()> lane{};  // zeros where there are no others
   std::array<uint64_t, ip::kDropReasons> drops{};
   std::array<uint64_t, kTcpStates> tcp_states{};
   size_t orphans = 0;
