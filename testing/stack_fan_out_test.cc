@@ -4,11 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "core/bytes.h"
+#include "driver/frame.h"
+#include "driver/pcap/pcap.h"
+#include "driver/pcap_file.h"
 #include "driver/ring/ring.h"
 #include "testing/lane_host.h"
 #include "testing/segment_builder.h"
@@ -220,6 +226,80 @@ TEST_P(StackFanOutTest, AFullDeviceIsWaitedFor) {
   }
   EXPECT_EQ(server_->stack(last).tcp().counters().retransmitted_segments.value(), before);
   EXPECT_GT(ring_.b->queue(last % queues()).stats().tx_full, 0u);
+}
+
+// A capture has one queue: its datagrams and SYNs are answered by all lanes, into one file.
+TEST(StackFanOutPcapTest, ACaptureIsSpreadOverTheLanes) {
+  constexpr size_t kLanes = 3;
+  constexpr uint16_t kFlows = 90;
+  const MacAddress peer(2, 0, 0, 0, 0, 9);
+  driver::PcapOptions options;
+  options.in = ::testing::TempDir() + "/fan_out_in.pcap";
+  options.out = ::testing::TempDir() + "/fan_out_out.pcap";
+  const Route route{peer, options.mac, Ipv4Address(10, 0, 0, 2), Ipv4Address(10, 0, 0, 1)};
+  {
+    PacketPool pool(1);
+    auto file = driver::PcapFile::Create(options.in);
+    ASSERT_TRUE(file.ok());
+    driver::PcapBuffer buffer(*std::move(file), Duration(0));
+    const auto add = [&](const Bytes& frame) {
+      const PacketBuf packet = driver::PacketFromBytes(frame, pool);
+      buffer.Add(Instant(), *packet.head());
+    };
+    add(ArpRequestFrame(route));
+    for (uint16_t port = 1000; port < 1000 + kFlows; ++port) {
+      add(UdpFrame(route, port, 53, Pattern(port)));
+      add(Tcp(route, port, 80).Flags(tcp::kSyn).Seq(port));
+    }
+    buffer.Flush();
+  }
+  auto device = driver::MakePcapDevice(options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  ManualClock clock;
+  std::array<uint64_t, kLanes> echoed{};
+  {
+    stack::LaneGroupOptions group;
+    group.lanes = kLanes;
+    LaneHost host(**device, group, {{route.dst, 24}}, 1, clock.Now());
+    std::vector<udp::UdpSocket*> sockets;
+    for (size_t i = 0; i < kLanes; ++i) {
+      sockets.push_back(host.stack(i).udp().Open({}));
+      host.stack(i).udp().Bind(*sockets[i], {route.dst, 53});
+      stack::TcpSetupError error;
+      host.stack(i).tcp().Listen({route.dst, 80}, kFlows, error);
+    }
+    for (int idle = 0; idle < 3;) {
+      idle = host.Poll(clock.Now()) ? 0 : idle + 1;
+      udp::Datagram datagram;
+      for (size_t i = 0; i < kLanes; ++i) {
+        while (sockets[i]->Receive(datagram)) {
+          ++echoed[i];
+          Bytes bytes(datagram.payload.packet_size());
+          datagram.payload.CopyOut(0, bytes);
+          datagram.payload.Reset();
+          host.stack(i).udp().Send(*sockets[i], bytes, datagram.from, clock.Now());
+        }
+      }
+    }
+    for (size_t i = 0; i < kLanes; ++i) {
+      EXPECT_GT(echoed[i], 10u) << "lane " << i;
+      EXPECT_GT(host.stack(i).tcp().sockets(), 10u) << "lane " << i;
+    }
+    EXPECT_GT(host.counters(0).carried_in.value(), 20u);
+  }
+  (*device)->queue(0).ArmWake();  // flushes
+  const auto bytes = driver::ReadFileBytes(options.out);
+  ASSERT_TRUE(bytes.ok());
+  auto reader = driver::PcapReader::Open(*bytes, options.out);
+  ASSERT_TRUE(reader.ok());
+  std::set<uint16_t> datagrams, handshakes;
+  while (const auto record = reader->Next()) {
+    const Bytes frame(record->bytes.begin(), record->bytes.end());
+    if (frame.size() < 38 || LoadBe16(&frame[12]) != 0x0800) continue;
+    (frame[23] == 17 ? datagrams : handshakes).insert(LoadBe16(&frame[36]));
+  }
+  EXPECT_EQ(datagrams.size(), kFlows);
+  EXPECT_EQ(handshakes.size(), kFlows);
 }
 
 }  // namespace
