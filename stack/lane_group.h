@@ -136,7 +136,8 @@ struct LaneCounters {
 // What a lane did for the flows of one bucket.
 struct LaneLoad {
   Counter packets;
-  Counter flows;  // that it has now
+  Counter flows;           // that it has now: connections, connected datagram sockets
+  Counter datagram_flows;  // the latter alone
 };
 
 // One core's side of the group.
@@ -215,6 +216,10 @@ class Lane {
   void CountPackets(size_t bucket, uint64_t n) { loads_[bucket].packets.Increment(n); }
   void CountFlow(size_t bucket, bool begins) {
     loads_[bucket].flows.Increment(begins ? 1 : UINT64_MAX);
+  }
+  void CountDatagramFlow(size_t bucket, bool begins) {
+    CountFlow(bucket, begins);
+    loads_[bucket].datagram_flows.Increment(begins ? 1 : UINT64_MAX);
   }
 
  private:

@@ -162,7 +162,7 @@ void Network::AskOwner(const arp::NeighborOutput& output, Instant now) {
 void Network::Carry(Instant now) {
   constexpr size_t kBurst = 32;
   std::array<Forwarded, kBurst> frames;
-  for (size_t i = 0; i < options_.transmit_batches; ++i) {
+  for (size_t i = 0; i < options_.transmit_batches && !interfaces_.empty(); ++i) {
     size_t room = kBurst;
     for (const auto& interface : interfaces_) {
       if (interface->room() == 0) interface->Flush(now);
@@ -171,10 +171,14 @@ void Network::Carry(Instant now) {
     if (room == 0) return;
     const size_t n = lane_->TakeCarried(std::span(frames).first(room));
     for (const Forwarded& each : std::span(frames).first(n)) {
-      Interface& interface = *interfaces_[std::min<size_t>(each.interface, interfaces_.size() - 1)];
-      PacketBuf frame = CopyFlat(*each.packet, interface.cache());
+      bool taken = false;
+      if (each.interface < interfaces_.size()) {
+        Interface& interface = *interfaces_[each.interface];
+        PacketBuf frame = CopyFlat(*each.packet, interface.cache());
+        taken = frame && interface.Enqueue(std::move(frame));
+      }
       lane_->GiveBack(each);
-      if (!frame || !interface.Enqueue(std::move(frame))) Drop(ip::DropReason::kNoBuffer);
+      if (!taken) Drop(ip::DropReason::kNoBuffer);
     }
     if (n < room) return;
   }
@@ -203,8 +207,15 @@ bool Network::SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTupl
   const Steering& steering = lane_->steering();
   const uint32_t flow_hash = hash != nullptr ? *hash : steering.Hash(tuple);
   if (!known) {
+    Journey journey = journey_;
+    const size_t bucket = steering.BucketOf(flow_hash);
+    if (const auto previous = steering.Previous(bucket); previous && !tcp) [[unlikely]] {
+      // Datagrams of no flow need not ask where there is none. (A SYN may be for TIME-WAIT there.)
+      const LaneLoad& there = lane_->group().lane(*previous).load(bucket);
+      if (there.datagram_flows.value() == 0) journey.visited |= LaneBit(*previous);
+    }
     const std::optional<size_t> next =
-        steering.Next(protocol, tuple, flow_hash, journey_, lane_->index());
+        steering.Next(protocol, tuple, flow_hash, journey, lane_->index());
     if (!next) {
       packet.Reset();
       Drop(ip::DropReason::kForwardedTooOften);

@@ -119,7 +119,7 @@ void UdpLayer::CountFlow(const udp::UdpSocket& socket, bool begins) {
   const Endpoint& remote = socket.remote();
   const Steering& steering = lane->steering();
   const uint32_t hash = steering.Hash({local.address, remote.address, local.port, remote.port});
-  lane->CountFlow(steering.BucketOf(hash), begins);
+  lane->CountDatagramFlow(steering.BucketOf(hash), begins);
 }
 
 UdpSendResult UdpLayer::Send(udp::UdpSocket& socket, std::span<const uint8_t> data,

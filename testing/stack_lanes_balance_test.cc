@@ -282,7 +282,19 @@ TEST_P(LanesBalanceTest, ConnectedDatagramSocketsStayToo) {
   EXPECT_TRUE(any[1]->Receive(datagram)) << "what is nobody's goes where the bucket is";
   EXPECT_GT(server_->group().lane(0).load(bucket).packets.value(), 1u);
   EXPECT_EQ(server_->group().lane(1).load(bucket).packets.value(), 1u);
+  // With a card that follows, datagrams of nobody ask where the bucket was only while some socket
+  // is connected there.
+  std::vector<uint16_t> table = pair_.b->rss()->table;
+  table[bucket] = 1;
+  ASSERT_TRUE(pair_.b->SetRssTable(table));
+  uint64_t forwarded = Forwarded();
+  send(*second);
+  EXPECT_EQ(Forwarded(), forwarded + 2);
   server_->stack(0).udp().Close(old);
+  forwarded = Forwarded();
+  send(*second);
+  EXPECT_EQ(Forwarded(), forwarded);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(any[1]->Receive(datagram));
   EXPECT_EQ(server_->group().lane(0).load(bucket).flows.value(), 0u);
 }
 
