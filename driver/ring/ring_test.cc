@@ -281,6 +281,23 @@ TEST(Ring, TwoThreadsLoseNothingAndWakeEachOther) {
 }
 
 // A round trip per frame: nearly every frame has to wake its receiver.
+// Checked in debug builds: pools belong to one thread.
+TEST(Ring, FramesOfAThreadThatIsGoneAreFreedWithTheWire) {
+  RingOptions options;
+  options.threads = true;
+  RingPair pair = MakeRingPair(options);
+  std::thread([&pair] {
+    const PacketPoolPtr packets(new PacketPool(4));
+    const BlockPoolPtr blocks(new BlockPool(4));
+    PacketBuf packet = packets->Allocate();
+    packet.Append(60);
+    BlockRef block = BlockRef::Adopt(blocks->Allocate());
+    uint8_t* const bytes = block.get()->bytes();
+    packet.AppendChain(packets->AllocateReference(std::move(block), bytes, 100));
+    EXPECT_EQ(pair.a->queue(0).TransmitBurst(Instant(), {&packet, 1}), 1u);
+  }).join();
+}
+
 TEST(Ring, EveryPingWakesTheOtherThread) {
   constexpr uint32_t kRounds = 3000;
   const RingPair pair = MakeRingPair({.depth = 4, .pool_packets = 16, .threads = true});

@@ -26,10 +26,18 @@ struct Channel {
   Channel& operator=(const Channel&) = delete;
   // When both threads are done.
   ~Channel() {
-    PacketBuf::Adopt(std::exchange(held, nullptr));
+    Free(std::exchange(held, nullptr));
     PacketHead* packet;
-    while (filled.TryPop(packet)) PacketBuf::Adopt(packet);
-    while (used.TryPop(packet)) PacketBuf::Adopt(packet);
+    while (filled.TryPop(packet)) Free(packet);
+    while (used.TryPop(packet)) Free(packet);
+  }
+  // Its memory may be a stack's, whose thread was another one.
+  static void Free(PacketHead* packet) {
+    for (PacketHead* s = packet; s != nullptr; s = s->next_segment) {
+      s->pool->ReleaseOwner();
+      if (s->block != nullptr) s->block->pool->ReleaseOwner();
+    }
+    PacketBuf::Adopt(packet);
   }
 
   const uint32_t depth;
