@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/detail/scheduler.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/system_executor.hpp>
 #include <boost/version.hpp>
 #include <vector>
 
@@ -40,7 +42,9 @@ class KernelEvents::Impl {
     // Asio stops a scheduler that ran out of work.
     if (scheduler_.stopped()) scheduler_.restart();
     boost::system::error_code ec;
-    return scheduler_.poll(ec);
+    woken_ = 0;
+    const size_t ran = scheduler_.poll(ec);
+    return ran - woken_;
   }
 
   void Watch(int fd) {
@@ -54,16 +58,22 @@ class KernelEvents::Impl {
     }
     if (found->waiting) return;
     found->waiting = true;
+    // There and then, not as one of the worker's handlers: that a sleep is over is not something
+    // that was to be done.
     found->descriptor.async_wait(
         asio::posix::descriptor_base::wait_read,
-        [found](const boost::system::error_code&) { found->waiting = false; });
+        asio::bind_executor(asio::system_executor(), [this, found](const auto&) {
+          found->waiting = false;
+          ++woken_;
+        }));
   }
 
-  void Sleep(Instant deadline) {
+  bool Sleep(Instant deadline) {
     if (deadline != kNever) ArmTimer(deadline);
     if (scheduler_.stopped()) scheduler_.restart();
     boost::system::error_code ec;
-    scheduler_.run_one(ec);
+    woken_ = 0;
+    return scheduler_.run_one(ec) > woken_;
   }
 
  private:
@@ -96,6 +106,7 @@ class KernelEvents::Impl {
   Worker& worker_;
   asio::detail::scheduler& scheduler_;
   std::vector<std::unique_ptr<Watched>> watched_;
+  size_t woken_ = 0;  // watched descriptors that were readable, since the last Poll() or Sleep() began
   int timer_fd_ = -1;
   Instant armed_ = kNever;
 };
@@ -105,6 +116,6 @@ KernelEvents::~KernelEvents() = default;
 void KernelEvents::Close() { impl_.reset(); }
 size_t KernelEvents::Poll() { return impl_->Poll(); }
 void KernelEvents::Watch(int fd) { impl_->Watch(fd); }
-void KernelEvents::Sleep(Instant deadline) { impl_->Sleep(deadline); }
+bool KernelEvents::Sleep(Instant deadline) { return impl_->Sleep(deadline); }
 
 }  // namespace corelane::runtime

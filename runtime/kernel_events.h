@@ -32,14 +32,14 @@ class KernelEvents {
   // Lets go of the watched descriptors: before the context's services are gone.
   void Close();
 
-  // Runs what is ready without waiting; returns how many handlers ran.
+  // Runs what is ready without waiting; returns how many handlers of Asio's objects ran.
   size_t Poll();
 
   // The next Sleep() ends when `fd` is readable. The fd stays the caller's, and stays open.
   void Watch(int fd);
   // Waits for a watched descriptor, an event of Asio's own objects, or `deadline` on
-  // CLOCK_MONOTONIC.
-  void Sleep(Instant deadline);
+  // CLOCK_MONOTONIC. True: a handler of Asio's objects ran; there may be more.
+  bool Sleep(Instant deadline);
 
  private:
   class Impl;

@@ -265,12 +265,9 @@ void Worker::Sleep(Instant end) {
   if (inbox_->wake_.Arm(
           [this] { return !inbox_->posted_.empty() || stop_.load(std::memory_order_acquire); })) {
     counters_.sleeps.Increment(1);
-    kernel_.Sleep(deadline);
+    if (kernel_.Sleep(deadline)) kernel_polls_ = kKernelPolls;
     inbox_->wake_.Disarm();
   }
-  // What ended the sleep may be an event of Asio's own objects, of which there may be more.
-  kernel_polls_ = std::max(kernel_polls_, uint32_t{4});
-  last_progress_ = now_;
 }
 
 void Worker::DispatchReady(stack::Stack& stack) {

@@ -272,6 +272,31 @@ TEST(Worker, DrivesPollablesAtTheirDeadlines) {
   worker.RemovePollable(pollable);
 }
 
+// Its device has no event, so an idle worker looks again every now and then.
+class NappingPollable : public Pollable {
+ public:
+  bool Poll(Instant) override { return false; }
+  std::optional<driver::WakeSource> ArmWake() override {
+    return driver::WakeSource{.fd = -1, .nap = std::chrono::microseconds(100)};
+  }
+};
+
+TEST(Worker, ANapThatFoundNothingIsFollowedByTheNext) {
+  WorkerOptions options;
+  options.idle_spin = std::chrono::milliseconds(50);
+  Worker worker(options);
+  NappingPollable pollable;
+  worker.AddPollable(pollable);
+  const auto slept = [&](uint64_t times) {
+    return worker.RunUntil([&] { return worker.counters().sleeps.value() >= times; });
+  };
+  ASSERT_TRUE(slept(1));
+  const uint64_t turns = worker.counters().turns.value();
+  ASSERT_TRUE(slept(21));
+  EXPECT_LE(worker.counters().turns.value() - turns, 40u) << "it spun in between";
+  worker.RemovePollable(pollable);
+}
+
 TEST(Worker, DrivesAStackThatItDoesNotOwn) {
   ManualClock clock;
   driver::RingPair ring = driver::MakeRingPair();
