@@ -73,7 +73,7 @@ struct Pmd {
   std::span<const PciId> pci = {};  // the NICs that it drives
   std::string_view needs;           // what a NIC that DPDK does not find may lack
   // An idle worker looks again after so long, where there is no event to wait for.
-  Duration nap = std::chrono::microseconds(500);
+  Duration nap = std::chrono::microseconds(1800);
 };
 
 class RegisterPmd {

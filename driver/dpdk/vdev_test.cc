@@ -117,7 +117,7 @@ TEST(NetAfPacket, AnIdleWorkerNaps) {
   const auto wake = fixture->device().queue(0).ArmWake();
   ASSERT_TRUE(wake.has_value());
   EXPECT_EQ(wake->fd, -1);
-  EXPECT_EQ(wake->nap, std::chrono::microseconds(500));
+  EXPECT_EQ(wake->nap, std::chrono::microseconds(1800));
 }
 
 // libpcap hands frames over in blocks of time.
