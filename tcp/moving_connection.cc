@@ -78,7 +78,9 @@ Connection::Connection(MovingConnection&& from, Resources& r, Instant now)
     : Connection(std::move(from.state_)) {
   r_ = &r;
   send_queue_.Start(from.unacknowledged_from_);
-  const size_t kept = send_queue_.Append(from.unacknowledged_, mss_, snd_nxt_, r);
+  const size_t kept = from.unacknowledged_.empty()
+                          ? 0
+                          : send_queue_.Append(from.unacknowledged_, mss_, snd_nxt_, r);
   receive_queue_ = ToPackets(from.unread_);
   // What the peer was told of may be forgotten (RFC 2018 §8), and so may what the peer told.
   if (!from.out_of_order_.empty()) reassembly_ = r.reassembly->New();
