@@ -73,6 +73,9 @@ struct PacketHead {
   static constexpr uint8_t kHasFlowHash = 1;
   static constexpr uint8_t kHasVlan = 2;
   static constexpr uint8_t kHasDataSum = 4;
+  // data_sum is of the first segment's bytes from payload_offset on; the offset is even. Between
+  // who put them there and who completes the checksum only.
+  static constexpr uint8_t kHasPayloadSum = 8;
 };
 static_assert(std::is_trivially_destructible_v<PacketHead>);
 static_assert(sizeof(PacketHead) <= 128);

@@ -21,8 +21,16 @@ class PacketCache {
   // Fills a prefix of `out` and returns its length.
   using RefillFunction = size_t (*)(void* source, std::span<PacketBuf> out);
 
+  // Up to this many bytes are copied into a packet: that costs less than a second packet head and
+  // the reference.
+  static constexpr uint32_t kCopyLimit = 256;
+
   PacketCache() = default;
-  PacketCache(RefillFunction refill, void* source) : refill_(refill), source_(source) {}
+  // copy_limit: kCopyLimit, or more where the device would copy what it is referred to.
+  PacketCache(RefillFunction refill, void* source, uint32_t copy_limit = kCopyLimit)
+      : refill_(refill), source_(source), copy_limit_(copy_limit) {}
+
+  uint32_t copy_limit() const { return copy_limit_; }
 
   // An empty packet, or null when the source is exhausted.
   PacketBuf Take() {
@@ -56,6 +64,7 @@ class PacketCache {
 
   RefillFunction refill_ = nullptr;
   void* source_ = nullptr;
+  uint32_t copy_limit_ = kCopyLimit;
   size_t count_ = 0;
   // Few: pools hand out last what came back last, and each packet that waits here is one more whose
   // lines the first cache must hold.

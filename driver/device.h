@@ -48,7 +48,9 @@ struct Capabilities {
   bool lro = false;  // may deliver merged TCP packets, with segment_size and segment_count
   bool vlan_insert = false;  // inserts vlan_tci where kHasVlan is set
   bool vlan_strip = false;   // strips a tag into vlan_tci
-  bool flow_hash = false;    // sets flow_hash (Toeplitz) on received packets
+  // Copies what lies in blocks before it sends it: who writes it into the packet spares a head.
+  bool copies_references = false;
+  bool flow_hash = false;  // sets flow_hash (Toeplitz) on received packets
   uint16_t max_tx_segments =
       1;                      // segments of one packet that it can gather; 1: linear packets only
   uint32_t max_tso_size = 0;  // bytes of TCP payload in one packet with segment_size

@@ -13,7 +13,8 @@ Interface::Interface(uint16_t index, driver::DeviceQueue& queue, const driver::D
       mac_(mac),
       batch_(batch),
       backlog_(batch + std::max<size_t>(batch, 64)),
-      cache_(&Interface::Allocate, this) {}
+      cache_(&Interface::Allocate, this,
+             info.capabilities.copies_references ? UINT32_MAX : PacketCache::kCopyLimit) {}
 
 Interface::~Interface() { cache_.Clear(); }
 

@@ -137,9 +137,17 @@ void Network::SendLongTcp(Path& path, PacketBuf segment, Instant now) {
   if (path.interface->capabilities().tx_checksum_l4) {
     const uint16_t raw = pseudo.raw();
     std::memcpy(field, &raw, sizeof raw);
+    packet->flags &= static_cast<uint8_t>(~PacketHead::kHasPayloadSum);
     return;
   }
-  (pseudo + SumPacket(packet, 0, length)).StoreComplement(field);
+  Sum16 sum;
+  if ((packet->flags & PacketHead::kHasPayloadSum) != 0) {
+    sum = SumBytes({packet.data(), packet->payload_offset}) + Sum16::FromRaw(packet->data_sum);
+    packet->flags &= static_cast<uint8_t>(~PacketHead::kHasPayloadSum);
+  } else {
+    sum = SumPacket(packet, 0, length);
+  }
+  (pseudo + sum).StoreComplement(field);
   packet->l4_checksum = ChecksumState::kGood;
 }
 

@@ -19,7 +19,7 @@ uint32_t SendQueue::AppendToLast(std::span<const uint8_t> data, uint32_t chunk_s
   const size_t room = static_cast<size_t>(block->bytes() + block->capacity - to);
   const size_t n = std::min({data.size(), room, static_cast<size_t>(chunk_size - chunk->length)});
   if (n == 0) return 0;
-  if (!chunk->summed && n > kCopyLimit) {
+  if (!chunk->summed && n > PacketCache::kCopyLimit) {
     chunk->sum = SumBytes({chunk->data, chunk->length}).raw();
     chunk->summed = true;
   }
@@ -61,7 +61,7 @@ bool SendQueue::AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Re
   chunk->data = to;
   chunk->seq = end_;
   chunk->length = static_cast<uint32_t>(data.size());
-  chunk->summed = data.size() > kCopyLimit;
+  chunk->summed = data.size() > PacketCache::kCopyLimit;
   if (chunk->summed) {
     chunk->sum = CopyAndSum(to, data).raw();
   } else {
@@ -141,12 +141,16 @@ void SendQueue::CopyTo(SendChunk* chunk, SeqRange range, uint8_t* to) {
 bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy) {
   const uint32_t length = range.length();
   SendChunk* chunk = ChunkOf(range.begin);
-  if (may_copy && length <= kCopyLimit && packet.tailroom() >= length) {
+  if (may_copy && length <= cache.copy_limit() && packet.tailroom() >= length) {
     uint8_t* const to = packet.Append(length);
     const uint32_t skip = Distance(chunk->seq, range.begin);
     if (skip + length <= chunk->length) [[likely]] {
       std::memcpy(to, chunk->data + skip, length);
       cursor_ = chunk;
+      if (length == chunk->length && chunk->summed) {
+        packet->data_sum = chunk->sum;
+        packet->flags |= PacketHead::kHasPayloadSum;
+      }
     } else {
       CopyTo(chunk, range, to);
     }

@@ -65,18 +65,15 @@ class SendQueue {
   void CopyOut(std::span<uint8_t> out);
 
   // Appends the bytes of `range` (not empty, all in the queue) to `packet`, which has one segment:
-  // a few by copying, more by references. may_copy: false where the payload will be cut into
-  // frames, which needs it in segments of its own. False: no packet was to be had; the packet then
-  // holds a prefix.
+  // up to the cache's copy_limit() by copying, more by references. may_copy: false where the
+  // payload will be cut into frames, which needs it in segments of its own. False: no packet was to
+  // be had; the packet then holds a prefix.
   bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy = true);
 
   SeqNum base() const { return base_; }
   SeqNum end() const { return end_; }
   uint32_t bytes() const { return Distance(base_, end_); }
   bool empty() const { return base_ == end_; }
-
-  // Up to this many bytes are copied: that costs less than a second packet head and the references.
-  static constexpr uint32_t kCopyLimit = 256;
 
  private:
   SendChunk* ChunkOf(SeqNum seq) const;

@@ -106,7 +106,7 @@ TEST_F(SendQueueTest, FewBytesAtATimeAreNotSummedUntilManyFollow) {
 // Bytes that a device may still read are never part of a chunk whose sum changes.
 TEST_F(SendQueueTest, ASentChunkIsNotExtended) {
   queue_.Start(SeqNum(0));
-  constexpr uint32_t kSize = SendQueue::kCopyLimit + 10;
+  constexpr uint32_t kSize = PacketCache::kCopyLimit + 10;
   queue_.Append(Pattern(0, kSize), kWhole, SeqNum(0), memory_.resources);
   PacketBuf packet = memory_.cache.Take();
   ASSERT_TRUE(queue_.Attach({SeqNum(0), SeqNum(kSize)}, memory_.cache, packet));
@@ -128,13 +128,41 @@ TEST_F(SendQueueTest, FewBytesAreCopied) {
   queue_.Append(Pattern(0, 1000), kChunk, SeqNum(0), memory_.resources);
   PacketBuf packet = memory_.cache.Take();
   ASSERT_TRUE(
-      queue_.Attach({SeqNum(100), SeqNum(100 + SendQueue::kCopyLimit)}, memory_.cache, packet));
+      queue_.Attach({SeqNum(100), SeqNum(100 + PacketCache::kCopyLimit)}, memory_.cache, packet));
   EXPECT_EQ(packet.segments(), 1u);
   queue_.Acknowledge(SeqNum(1000), memory_.resources);
   EXPECT_EQ(memory_.blocks.in_use(), 0u);
   const auto all = Pattern(0, 1000);
-  const std::vector<uint8_t> expected(all.begin() + 100, all.begin() + 100 + SendQueue::kCopyLimit);
+  const std::vector<uint8_t> expected(all.begin() + 100,
+                                      all.begin() + 100 + PacketCache::kCopyLimit);
   EXPECT_EQ(std::vector<uint8_t>(packet.bytes().begin(), packet.bytes().end()), expected);
+}
+
+// For a device that would copy them anyway, so are many; what is known of their sum goes with them.
+TEST_F(SendQueueTest, ManyBytesAreCopiedWhereTheDeviceWouldCopyThem) {
+  memory_.cache.Clear();
+  memory_.cache = PacketCache(
+      [](void* pool, std::span<PacketBuf> out) {
+        return static_cast<PacketPool*>(pool)->AllocateBurst(out);
+      },
+      &memory_.packets, UINT32_MAX);
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, kWhole + 10), kWhole, SeqNum(0), memory_.resources);
+  const auto attached = [&](uint32_t from, uint32_t to) {
+    PacketBuf packet = memory_.cache.Take();
+    packet.Append(20);
+    EXPECT_TRUE(queue_.Attach({SeqNum(from), SeqNum(to)}, memory_.cache, packet));
+    EXPECT_EQ(packet.segments(), 1u);
+    const std::vector<uint8_t> bytes(packet.bytes().begin() + 20, packet.bytes().end());
+    EXPECT_EQ(bytes, Pattern(from, to - from));
+    return packet;
+  };
+  const PacketBuf whole = attached(0, kWhole);
+  EXPECT_NE(whole->flags & PacketHead::kHasPayloadSum, 0);
+  EXPECT_EQ(whole->data_sum, SumBytes(whole.bytes().subspan(20)).raw());
+  EXPECT_EQ(attached(1, kWhole)->flags & PacketHead::kHasPayloadSum, 0) << "not the chunk's bytes";
+  attached(5, kWhole + 10);
+  memory_.cache.Clear();
 }
 
 // Segments are cut from the front in whole chunks; writes of any size must not shift the chunks

@@ -197,6 +197,7 @@ Capabilities CapabilitiesOf(const PortConfig& config, const rte_eth_dev_info& in
   out.vlan_strip = has(config.rx_offloads, RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
   out.tx_checksum_ipv4 = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
   out.tx_checksum_l4 = has(config.tx_offloads, kTxL4Checksum);
+  out.copies_references = true;
   out.vlan_insert = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_VLAN_INSERT);
   out.tso = has(config.tx_offloads, kTso);
   const bool gathers = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
