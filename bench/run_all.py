@@ -12,6 +12,7 @@ import sys
 import time
 
 import dpdk_cases
+import lane_cases
 
 
 class Case:
@@ -23,7 +24,7 @@ class Case:
         self.command = command
         self.key = key
         self.floor = floor  # the name of the floor case with the same bytes
-        self.run = run  # of dpdk_cases
+        self.run = run  # of dpdk_cases or lane_cases
         self.known = known  # what to compare with: a number, or the name of another case of the group
         self.results = []
         self.error = ""
@@ -36,7 +37,10 @@ class Case:
 # Groups whose rows stand beside a figure of somebody else's.
 MEMIF = "two processes, net_memif between them"
 PCAP = "UDP datagrams of net_pcap, sent back"
-KNOWN = {MEMIF: "Seastar", PCAP: "testpmd"}
+LANES = "two lanes on two CPUs, beside two processes that share nothing"
+DEVICES = "two stacks, one thread, on DPDK's net_ring beside ours"
+FORWARD = "a packet that arrives at the wrong lane"
+KNOWN = {MEMIF: "Seastar", PCAP: "testpmd", LANES: "shared 0", DEVICES: "ring", FORWARD: "at most"}
 
 
 def words(**keys):
@@ -92,7 +96,29 @@ def all_cases():
         for conns in [1, 16]:
             cases.append(case(group, "sockets", "rr", {"transport": transport, "conns": conns}, rr_floor({})))
         cases.append(case(group, "sockets", "crr", {"transport": transport}, rr_floor({})))
-    return cases + dpdk_cases_of_all()
+    return cases + dpdk_cases_of_all() + lane_cases_of_all()
+
+
+def lane_cases_of_all():
+    cases = []
+    for keys in [{"mode": "bulk"}, {"mode": "rr", "conns": 1}, {"mode": "rr", "conns": 16}, {"mode": "crr"}]:
+        mode, more = keys["mode"], words(**{k: v for k, v in keys.items() if k != "mode"})
+        name = " ".join([mode, *more])
+        key = "gbit_s" if mode == "bulk" else "per_s"
+        one = ["inproc", mode, *more]
+        alone, two = f"two times inproc {name}", f"inproc {name} lanes=2"
+        cases.append(Case(LANES, two, [*one, "lanes=2"], key, known=alone))
+        cases.append(Case(LANES, alone, one, key, run=lane_cases.beside))
+        cases.append(Case(LANES, f"inproc {name} lanes=1", [*one, "lanes=1"], key))
+        if mode != "crr":
+            ring = f"inproc {name} device=ring"
+            cases.append(Case(DEVICES, f"inproc {name} device=dpdk:net_ring", [*one, "device=dpdk:net_ring"], key,
+                              known=ring))
+            cases.append(Case(DEVICES, ring, [*one, "device=ring"], key))
+    for size in [64, 1400]:
+        cases.append(Case(FORWARD, f"forward size={size}", ["forward", f"size={size}"], "forward_ns",
+                          run=lane_cases.forward, known=150.0))
+    return cases
 
 
 def dpdk_cases_of_all():
@@ -109,7 +135,7 @@ def dpdk_cases_of_all():
     return cases
 
 
-def run_dpdk_case(c, options):
+def run_other_case(c, options):
     try:
         return c.run(options.programs, c.command, options.secs)
     except dpdk_cases.Skipped as reason:
@@ -121,7 +147,7 @@ def run_dpdk_case(c, options):
 
 def run_case(c, options):
     if c.run is not None:
-        return run_dpdk_case(c, options)
+        return run_other_case(c, options)
     command = [os.path.join(options.programs, c.command[0]), *c.command[1:], f"secs={options.secs}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=90 + 10 * options.secs)
@@ -212,7 +238,7 @@ def print_cases(cases, out):
                 out.append(f"{c.name}: {c.error}")
                 continue
             values = c.values()
-            unit = "Gbit/s" if c.key == "gbit_s" else "/s"
+            unit = {"gbit_s": "Gbit/s", "forward_ns": "ns"}.get(c.key, "/s")
             spread = [number(f(values)) for f in (min, statistics.median, max)]
             out.append(row([c.name, unit, *spread, *compare(c, by_name), median_of(c, "cpus", 2),
                             median_of(c, "adds_per_ns", 1)], widths))
