@@ -106,7 +106,8 @@ class KernelEvents::Impl {
   Worker& worker_;
   asio::detail::scheduler& scheduler_;
   std::vector<std::unique_ptr<Watched>> watched_;
-  size_t woken_ = 0;  // watched descriptors that were readable, since the last Poll() or Sleep() began
+  // Watched descriptors that were readable, since the last Poll() or Sleep() began.
+  size_t woken_ = 0;
   int timer_fd_ = -1;
   Instant armed_ = kNever;
 };
