@@ -15,35 +15,50 @@ namespace {
 
 namespace asio = boost::asio;
 
-// What a handler waits for: the lanes, or the limit.
+// What a handler waits for: the lanes, or the limit. Goes with the handler when its connection
+// ends, and nobody is called then.
 class Collection {
  public:
   Collection(const runtime::Metrics& metrics, runtime::Worker& worker, Duration limit)
       : metrics_(metrics), worker_(worker), timer_(worker.get_executor(), limit) {}
+  ~Collection() {
+    if (!std::exchange(state_->waiter, nullptr)) return;
+    state_->late.emit(asio::cancellation_type::total);
+  }
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiter) {
-    // Shared: the timer may expire in the same turn in which the collection ends.
-    const auto late = std::make_shared<asio::cancellation_signal>();
-    auto done = [this, waiter, late](boost::system::error_code,
-                                     runtime::Metrics::Families families) {
+    state_->waiter = waiter;
+    auto done = [this, state = state_](boost::system::error_code,
+                                       runtime::Metrics::Families families) {
+      const auto handle = std::exchange(state->waiter, nullptr);
+      if (!handle) return;
       families_ = std::move(families);
       timer_.cancel();
-      waiter.resume();
+      handle.resume();
     };
     metrics_.async_collect(asio::bind_cancellation_slot(
-        late->slot(), asio::bind_executor(worker_.get_executor(), std::move(done))));
-    timer_.async_wait([late](boost::system::error_code error) {
-      if (!error) late->emit(asio::cancellation_type::total);
+        state_->late.slot(), asio::bind_executor(worker_.get_executor(), std::move(done))));
+    timer_.async_wait([state = state_](boost::system::error_code error) {
+      if (!error) state->late.emit(asio::cancellation_type::total);
     });
   }
   runtime::Metrics::Families await_resume() { return std::move(families_); }
 
  private:
+  // Shared: the timer may expire in the same turn in which the collection ends.
+  struct State {
+    std::coroutine_handle<> waiter;  // null: nobody waits
+    asio::cancellation_signal late;
+  };
+
   const runtime::Metrics& metrics_;
   runtime::Worker& worker_;
   runtime::SteadyTimer timer_;
   runtime::Metrics::Families families_;
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace

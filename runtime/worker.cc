@@ -123,10 +123,10 @@ bool Worker::RunTurns(Instant end, bool (*done)(void*), void* argument) {
 bool Worker::Turn() {
   const Instant now = clock_->Now();
   // One look at the clock a turn will do: a busy turn lasted until the next one began.
-  if (was_busy_) counters_.busy_turns.Record(now - now_);
+  if (was_busy_) counters_->busy_turns.Record(now - now_);
   now_ = now;
   in_turn_ = true;
-  counters_.turns.Increment(1);
+  counters_->turns.Increment(1);
   bool progress = false;
   for (size_t i = 0; i < stacks_.size(); ++i) {
     stack::Stack& stack = *stacks_[i];
@@ -183,7 +183,7 @@ bool Worker::RunHandlers() {
     op->Run();
   }
   in_handler_ = false;
-  counters_.handlers.Increment(n);
+  counters_->handlers.Increment(n);
   return n > 0;
 }
 
@@ -264,7 +264,7 @@ void Worker::Sleep(Instant end) {
   kernel_.Watch(inbox_->wake_.fd());
   if (inbox_->wake_.Arm(
           [this] { return !inbox_->posted_.empty() || stop_.load(std::memory_order_acquire); })) {
-    counters_.sleeps.Increment(1);
+    counters_->sleeps.Increment(1);
     if (kernel_.Sleep(deadline)) kernel_polls_ = kKernelPolls;
     inbox_->wake_.Disarm();
   }

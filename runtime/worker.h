@@ -221,9 +221,13 @@ class Worker : public boost::asio::execution_context {
   // The time of this turn; outside of turns the clock's.
   Instant now() const { return in_turn_ ? now_ : clock_->Now(); }
   const Clock& clock() const { return *clock_; }
-  WorkerCounters& counters() { return counters_; }
+  WorkerCounters& counters() { return *counters_; }
+  // For those who look at them after the worker's end.
+  std::shared_ptr<const WorkerCounters> shared_counters() const { return counters_; }
 
   // --- for sockets, timers and executors ---
+  // Whose Run() this thread is inside of; null: none's.
+  static Worker* Current() noexcept { return current_; }
   // Whether this thread is inside Run().
   bool IsRunningHere() const noexcept { return current_ == this; }
   // Whether it is inside a handler, so that another may run there and then. Completions of Asio's
@@ -301,7 +305,7 @@ class Worker : public boost::asio::execution_context {
   std::vector<Pollable*> pollables_;
   IntrusiveList<IoObject, &IoObject::objects_> objects_;
   IntrusiveList<IoObject, &IoObject::starved_> starved_;
-  WorkerCounters counters_;
+  const std::shared_ptr<WorkerCounters> counters_ = std::make_shared<WorkerCounters>();
 };
 
 // The worker behind an executor, or behind one that wraps it.

@@ -29,7 +29,7 @@ class ReadOp final : public PostedOp {
     std::optional<LaneSnapshot> answer;
     if (run) {
       if (!self->reader_.Step()) {  // the rest in the next turn
-        gathering->sources().lanes[lane].worker->Post(*self.release());
+        gathering->sources().lanes[lane].inbox->Post(*self.release());
         return;
       }
       answer = self->reader_.Take();
@@ -86,6 +86,12 @@ Gathering::Gathering(std::shared_ptr<const Sources> sources)
 }
 
 void Gathering::Ask(bool own_at_once) {
+  asker_ = std::this_thread::get_id();
+  AskLanes(own_at_once);
+  asker_ = std::thread::id();
+}
+
+void Gathering::AskLanes(bool own_at_once) {
   const std::vector<LaneInfo>& lanes = sources_->lanes;
   if (lanes.empty()) {
     ended_ = true;
@@ -93,11 +99,16 @@ void Gathering::Ask(bool own_at_once) {
     return;
   }
   std::optional<size_t> own;
+  // Known by its inbox: of a worker that is gone nothing else may be looked at.
+  Worker* const here = Worker::Current();
   for (size_t i = 0; i < lanes.size(); ++i) {
-    if (own_at_once && lanes[i].worker->IsRunningHere()) {
+    const std::shared_ptr<WorkerInbox>& inbox = lanes[i].inbox;
+    if (inbox == nullptr) {
+      Answer(i, std::nullopt);
+    } else if (own_at_once && here != nullptr && here->inbox() == inbox) {
       own = i;
     } else {
-      lanes[i].worker->Post(*new ReadOp(shared_from_this(), i));
+      inbox->Post(*new ReadOp(shared_from_this(), i));
     }
   }
   if (own) Answer(*own, ReadWhole(lanes[*own]));
@@ -125,7 +136,10 @@ void Gathering::Abort() {
 
 std::vector<prometheus::MetricFamily> Gathering::TakeFamilies() {
   for (size_t i = 0; i < answers_.size(); ++i) {
-    if (!answers_[i].up) ReadWorkerCounters(*sources_->lanes[i].worker, answers_[i]);
+    const LaneInfo& lane = sources_->lanes[i];
+    if (!answers_[i].up && lane.counters != nullptr) {
+      ReadWorkerCounters(*lane.counters, answers_[i]);
+    }
   }
   return ToFamilies(answers_, ReadPorts(sources_->devices));
 }

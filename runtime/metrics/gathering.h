@@ -6,23 +6,21 @@
 
 #include <prometheus/metric_family.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
-#include "driver/device.h"
 #include "runtime/metrics/snapshot.h"
+#include "runtime/metrics_source.h"
 
 namespace corelane::runtime::internal {
 
-// What there is to be collected from.
-struct Sources {
-  std::vector<LaneInfo> lanes;
-  std::vector<const driver::Device*> devices;
-};
+using Sources = MetricsSource::Contents;
 
 // Shared by the requests that wait at the lanes and whoever waits for it. Ends once: when every
 // lane has answered, or when nobody waits any longer.
@@ -34,7 +32,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
 
   // Asks the lanes; one whose thread this is answers at once if `own_at_once`.
   void Ask(bool own_at_once = false);
-  // A lane's answer; none: its worker is going. Any thread.
+  // A lane's answer; none: its worker is going, or gone. Any thread.
   void Answer(size_t lane, std::optional<LaneSnapshot> snapshot);
   // Ends it with what there is. Any thread.
   void Abort();
@@ -46,11 +44,16 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
  protected:
   explicit Gathering(std::shared_ptr<const Sources> sources);
 
+  // In OnEnd(): whether that is inside of Ask().
+  bool asking() const { return asker_ == std::this_thread::get_id(); }
+
  private:
+  void AskLanes(bool own_at_once);
   // complete: every lane has answered. Called once, on the thread that ended it.
   virtual void OnEnd(bool complete) = 0;
 
   const std::shared_ptr<const Sources> sources_;
+  std::atomic<std::thread::id> asker_{};  // the thread that is inside of Ask()
   std::mutex mutex_;
   std::vector<LaneSnapshot> answers_;  // written by nobody once it has ended
   size_t waiting_;

@@ -39,26 +39,15 @@ class BlockingGathering final : public internal::Gathering {
 
 }  // namespace
 
-Metrics::Metrics(const MetricsOptions& options) : options_(options) {}
+Metrics::Metrics(const MetricsOptions& options) : options_(options), source_(own_) {}
+
+Metrics::Metrics(MetricsSource& source, const MetricsOptions& options)
+    : options_(options), source_(source) {}
 
 Metrics::~Metrics() = default;
 
-void Metrics::AddLane(Worker& worker, const LaneOptions& options) {
-  LaneInfo lane;
-  lane.worker = &worker;
-  lane.name = options.name.empty() ? std::to_string(sources_.lanes.size()) : options.name;
-  lane.stacks = options.stacks;
-  sources_.lanes.push_back(std::move(lane));
-}
-
-void Metrics::AddDevice(const driver::Device& device) { sources_.devices.push_back(&device); }
-
-std::shared_ptr<const internal::Sources> Metrics::sources() const {
-  return std::make_shared<const internal::Sources>(sources_);
-}
-
 Metrics::Families Metrics::Collect() const {
-  const auto gathering = std::make_shared<BlockingGathering>(sources());
+  const auto gathering = std::make_shared<BlockingGathering>(source_.Get());
   gathering->Ask(true);
   gathering->Wait(options_.limit);
   return gathering->TakeFamilies();

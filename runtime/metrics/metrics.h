@@ -3,6 +3,8 @@
 //   Metrics metrics;
 //   metrics.AddLane(worker);                                  // one call for each lane
 //   metrics.AddDevice(*device);                               // its link and its own counters
+//   ...or, of all lanes of an App, on any of them:
+//   Metrics metrics(context.metrics());
 //   ...
 //   auto families = co_await metrics.async_collect(token);    // on any executor, a lane's too
 //   ToText(metrics.Collect());                                // on an ordinary thread
@@ -13,8 +15,9 @@
 //
 // It is a prometheus::Collectable, so a prometheus::Exposer serves it as well.
 //
-// Threading: AddLane() and AddDevice() come first, on one thread; afterwards any thread collects,
-// several at a time. Workers and devices outlive every collection that was begun.
+// Threading: any thread adds and collects, several at a time. Lanes may end at any time, also the
+// one that waits for a collection: its handler is destroyed then, uncalled. Devices outlive every
+// collection that was begun.
 
 #ifndef CORELANE_RUNTIME_METRICS_METRICS_H_
 #define CORELANE_RUNTIME_METRICS_METRICS_H_
@@ -42,16 +45,11 @@
 #include "core/time.h"
 #include "driver/device.h"
 #include "runtime/metrics/gathering.h"
+#include "runtime/metrics_source.h"
 #include "runtime/worker.h"
+#include "runtime/worker_inbox.h"
 
 namespace corelane::runtime {
-
-struct LaneOptions {
-  LaneOptions() {}
-
-  std::string name;                 // of the label `lane`; empty: its number, from 0
-  std::vector<std::string> stacks;  // of the label `stack`, in the worker's order; else numbers
-};
 
 struct MetricsOptions {
   MetricsOptions() {}
@@ -70,12 +68,16 @@ class Metrics final : public prometheus::Collectable {
   using Families = std::vector<prometheus::MetricFamily>;
 
   explicit Metrics(const MetricsOptions& options = MetricsOptions());
+  // Of what `source` has at each collection; it outlives this.
+  explicit Metrics(MetricsSource& source, const MetricsOptions& options = MetricsOptions());
   ~Metrics() override;
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  void AddLane(Worker& worker, const LaneOptions& options = LaneOptions());
-  void AddDevice(const driver::Device& device);
+  void AddLane(Worker& worker, const LaneOptions& options = LaneOptions()) {
+    source_.AddLane(worker, options);
+  }
+  void AddDevice(const driver::Device& device) { source_.AddDevice(device); }
 
   // Waits for every lane, up to the limit. For ordinary threads; on a lane's own thread it reads
   // that lane at once, and keeps it waiting for the others.
@@ -92,14 +94,13 @@ class Metrics final : public prometheus::Collectable {
           internal::AsyncGathering<Handler>::Begin(std::move(sources),
                                                    std::forward<decltype(handler)>(handler));
         },
-        token, sources());
+        token, source_.Get());
   }
 
  private:
-  std::shared_ptr<const internal::Sources> sources() const;
-
   MetricsOptions options_;
-  internal::Sources sources_;
+  MetricsSource own_;
+  MetricsSource& source_;  // own_, or the one that it was made with
 };
 
 // Prometheus' text format 0.0.4, and the content type that goes with it.
@@ -133,15 +134,30 @@ class AsyncGathering final : public Gathering {
   AsyncGathering(std::shared_ptr<const Sources> sources, H&& handler)
       : Gathering(std::move(sources)),
         handler_(std::forward<H>(handler)),
-        work_(std::in_place, boost::asio::get_associated_executor(handler_)) {}
+        work_(std::in_place, boost::asio::get_associated_executor(handler_)),
+        home_(HomeOf(work_->get_executor())) {}
 
  private:
+  // Of the worker that the handler belongs to; null: of none. The worker may be gone when the last
+  // lane answers.
+  static std::shared_ptr<WorkerInbox> HomeOf(const Executor& executor) {
+    if constexpr (std::is_base_of_v<WorkerExecutor, Executor>) {
+      return executor.worker().inbox();
+    } else if constexpr (requires { executor.template target<WorkerExecutor>(); }) {
+      const WorkerExecutor* const target = executor.template target<WorkerExecutor>();
+      if (target != nullptr) return target->worker().inbox();
+    }
+    return nullptr;
+  }
+
   void OnEnd(bool complete) override {
     auto finish = [self = shared_from_this(), complete] {
       static_cast<AsyncGathering&>(*self).Finish(complete);
     };
-    // Whoever cancels, or collects from no lane at all, is not called back from within.
-    if (complete && !sources().lanes.empty()) {
+    // Whoever begins or cancels is not called back from within.
+    if (home_ != nullptr) {
+      home_->Post(*new PostedTask<decltype(finish)>(std::move(finish)));
+    } else if (complete && !asking()) {
       boost::asio::dispatch(work_->get_executor(), std::move(finish));
     } else {
       boost::asio::post(work_->get_executor(), std::move(finish));
@@ -158,6 +174,7 @@ class AsyncGathering final : public Gathering {
 
   Handler handler_;
   std::optional<boost::asio::executor_work_guard<Executor>> work_;
+  const std::shared_ptr<WorkerInbox> home_;
 };
 
 }  // namespace internal

@@ -9,11 +9,13 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <map>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -209,6 +211,70 @@ TEST_F(MetricsTest, AWorkerThatGoesAnswersForNobody) {
   going.reset();
   EXPECT_FALSE(called);
   EXPECT_EQ(alive.use_count(), 1);
+}
+
+// Its turns have been, whether it is there or not.
+TEST_F(MetricsTest, AWorkerThatGoesLeavesItsCounters) {
+  lanes_[0].Start();
+  auto going = std::make_unique<Worker>();
+  going->RunFor(std::chrono::milliseconds(1));
+  Metrics metrics(Patient());
+  metrics.AddLane(lanes_[0].worker());
+  metrics.AddLane(*going);
+  asio::io_context context;
+  Metrics::Families families;
+  metrics.async_collect(
+      asio::bind_executor(context, [&](boost::system::error_code error, Metrics::Families got) {
+        EXPECT_FALSE(error);
+        families = std::move(got);
+      }));
+  going.reset();
+  context.run();
+  for (const Metrics::Families& seen : {families, metrics.Collect()}) {
+    EXPECT_THAT(Up(seen), ElementsAre(Pair("0", 1), Pair("1", 0)));
+    EXPECT_GT(Find(seen, "corelane_worker_turns_total").metric.at(1).counter.value, 0);
+  }
+}
+
+// The last answer comes when the lane that asked is gone already.
+TEST(Metrics, OneWhoWaitsMayGo) {
+  auto asking = std::make_unique<Worker>();
+  auto late = std::make_unique<Worker>();
+  Metrics metrics;
+  metrics.AddLane(*asking);
+  metrics.AddLane(*late);
+  bool called = false;
+  const auto alive = std::make_shared<int>(0);
+  const auto task = [&, alive]() -> asio::awaitable<void, WorkerExecutor> {
+    const std::shared_ptr<int> held = alive;
+    co_await metrics.async_collect(asio::use_awaitable_t<WorkerExecutor>());
+    called = true;
+  };
+  asio::co_spawn(asking->get_executor(), task, asio::detached);
+  asking->RunFor(std::chrono::milliseconds(1));
+  EXPECT_GT(alive.use_count(), 2);
+  asking.reset();
+  late->RunFor(std::chrono::milliseconds(1));
+  EXPECT_FALSE(called);
+  EXPECT_EQ(alive.use_count(), 2);  // here, and in `task`
+}
+
+TEST(Metrics, OfASourceWhoseLanesAreStillToCome) {
+  MetricsSource source;
+  source.AddLane();
+  source.AddLane();
+  Metrics metrics(source);
+  EXPECT_THAT(Up(metrics.Collect()), ElementsAre(Pair("0", 0), Pair("1", 0)));
+  bool called = false;
+  Worker worker;
+  source.SetWorker(1, worker);
+  metrics.async_collect(asio::bind_executor(
+      worker.get_executor(), [&](boost::system::error_code error, const Metrics::Families& seen) {
+        EXPECT_FALSE(error);
+        EXPECT_THAT(Up(seen), ElementsAre(Pair("0", 0), Pair("1", 1)));
+        called = true;
+      }));
+  EXPECT_TRUE(worker.RunUntil([&] { return called; }));
 }
 
 TEST(Metrics, OfNothing) {

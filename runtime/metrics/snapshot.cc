@@ -65,8 +65,7 @@ void Count(const stack::TcpSocket& socket, StackSnapshot& to) {
 
 }  // namespace
 
-void ReadWorkerCounters(Worker& worker, LaneSnapshot& snapshot) {
-  const WorkerCounters& counters = worker.counters();
+void ReadWorkerCounters(const WorkerCounters& counters, LaneSnapshot& snapshot) {
   snapshot.turns = counters.turns.value();
   snapshot.handlers = counters.handlers.value();
   snapshot.sleeps = counters.sleeps.value();
@@ -86,7 +85,7 @@ bool LaneReader::Step() {
     }
     if (stack_ < snapshot_.stacks.size()) return false;
   }
-  ReadWorkerCounters(*lane_.worker, snapshot_);
+  ReadWorkerCounters(lane_.worker->counters(), snapshot_);
   return true;
 }
 

@@ -17,6 +17,7 @@
 #include "driver/device.h"
 #include "ip/drop_reason.h"
 #include "runtime/metrics/counter_tables.h"
+#include "runtime/metrics_source.h"
 #include "runtime/turn_histogram.h"
 #include "runtime/worker.h"
 #include "stack/stack.h"
@@ -94,15 +95,8 @@ struct LaneSnapshot {
   std::vector<StackSnapshot> stacks;
 };
 
-// A worker and what it and its stacks are called in labels.
-struct LaneInfo {
-  Worker* worker = nullptr;
-  std::string name;
-  std::vector<std::string> stacks;  // by their order; those beyond are called by their number
-};
-
 // The worker's own counters. Any thread.
-void ReadWorkerCounters(Worker& worker, LaneSnapshot& snapshot);
+void ReadWorkerCounters(const WorkerCounters& counters, LaneSnapshot& snapshot);
 
 // `lane` outlives the reader.
 class LaneReader {
