@@ -37,6 +37,7 @@ ALLOWED = {
 # What tests, and what is built only for them, may depend on as well.
 ALLOWED_TO_TESTS = {
     "*": ["testing", "testing/*", "driver/*", "examples", "bench"],
+    "runtime/app": ["testing", "testing/*", "driver/*", "runtime/metrics"],
 }
 
 # Public targets besides the face of a folder. What is testonly may always be one.

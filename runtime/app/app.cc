@@ -75,7 +75,8 @@ stack::LaneGroupOptions GroupOptions(const AppConfig& config, driver::Device& de
 // --- WorkerContext ---
 
 WorkerContext::WorkerContext(const AppConfig& config, size_t lane, Worker& worker,
-                             stack::Stack& stack, driver::DeviceQueue& queue, Log& log)
+                             stack::Stack& stack, driver::DeviceQueue& queue, Log& log,
+                             MetricsSource& metrics)
     : config_(config),
       lane_(lane),
       lanes_(config.lanes),
@@ -84,7 +85,8 @@ WorkerContext::WorkerContext(const AppConfig& config, size_t lane, Worker& worke
       worker_(worker),
       stack_(stack),
       queue_(queue),
-      log_(log) {}
+      log_(log),
+      metrics_(metrics) {}
 
 void WorkerContext::OnStop(std::function<void()> callback) {
   if (stopping_) {
@@ -117,7 +119,10 @@ App::App(const AppConfig& config, std::unique_ptr<driver::Device> device)
       secret_seed_(RandomSeed()),
       lingering_(config.lanes),
       workers_(config.lanes),
-      all_(std::make_unique<std::barrier<>>(static_cast<ptrdiff_t>(config.lanes))) {}
+      all_(std::make_unique<std::barrier<>>(static_cast<ptrdiff_t>(config.lanes))) {
+  for (size_t i = 0; i < config.lanes; ++i) metrics_.AddLane();
+  metrics_.AddDevice(*device_);
+}
 
 App::~App() = default;
 
@@ -237,7 +242,8 @@ absl::Status App::SetUp(Lane& lane) {
   lane.worker = std::make_unique<Worker>(worker);
   lane.worker->AttachStack(*lane.stack);
   lane.context.reset(
-      new WorkerContext(config_, lane.index, *lane.worker, *lane.stack, queue, lane.log));
+      new WorkerContext(config_, lane.index, *lane.worker, *lane.stack, queue, lane.log, metrics_));
+  metrics_.SetWorker(lane.index, *lane.worker);
   std::lock_guard lock(mutex_);
   workers_[lane.index] = lane.worker.get();
   return absl::OkStatus();

@@ -41,6 +41,7 @@
 #include "driver/device.h"
 #include "runtime/app/config.h"
 #include "runtime/app/log.h"
+#include "runtime/metrics_source.h"
 #include "runtime/worker.h"
 #include "stack/lane_group.h"
 #include "stack/stack.h"
@@ -64,6 +65,9 @@ class WorkerContext {
   WorkerExecutor get_executor() const { return worker_.get_executor(); }
   const AppConfig& config() const { return config_; }
   Log& log() const { return log_; }
+  // All lanes and the device: Metrics(context.metrics()), on any lane or thread, for as long as the
+  // app lives.
+  MetricsSource& metrics() const { return metrics_; }
   // The app ends: nothing new should begin.
   bool stopping() const { return stopping_; }
   // Called once on this lane when the app stops; at once if it does already.
@@ -72,7 +76,7 @@ class WorkerContext {
  private:
   friend class App;
   WorkerContext(const AppConfig& config, size_t lane, Worker& worker, stack::Stack& stack,
-                driver::DeviceQueue& queue, Log& log);
+                driver::DeviceQueue& queue, Log& log, MetricsSource& metrics);
 
   const AppConfig& config_;
   size_t lane_;
@@ -83,6 +87,7 @@ class WorkerContext {
   stack::Stack& stack_;
   driver::DeviceQueue& queue_;
   Log& log_;
+  MetricsSource& metrics_;
   bool stopping_ = false;
   std::vector<std::function<void()>> on_stop_;
 };
@@ -105,6 +110,8 @@ class App {
   const AppConfig& config() const { return config_; }
   driver::Device& device() { return *device_; }
   stack::LaneGroup& lanes() { return *group_; }
+  // What the contexts of the lanes have. Lanes are down before Run() and after it.
+  MetricsSource& metrics() { return metrics_; }
 
  private:
   struct Lane;
@@ -126,6 +133,7 @@ class App {
   Log log_;
   std::unique_ptr<driver::Device> device_;
   std::unique_ptr<stack::LaneGroup> group_;  // packets on their way belong to the device's pools
+  MetricsSource metrics_;
   uint64_t secret_seed_;
 
   std::atomic<bool> failed_to_start_{false};

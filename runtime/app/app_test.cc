@@ -14,10 +14,12 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "driver/ring/ring.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/metrics/metrics.h"
 #include "runtime/steady_timer.h"
 #include "runtime/tcp_listener.h"
 #include "runtime/tcp_stream.h"
@@ -29,6 +31,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 template <class T>
@@ -312,6 +315,71 @@ TEST_F(AppTest, ALaneThatCannotBeSetUpStopsAll) {
     co_return;
   });
   EXPECT_THAT(std::string(status.message()), HasSubstr("cpus: value '4000'"));
+}
+
+// What `corelane_lane_up` says of each lane.
+std::vector<double> Up(const Metrics::Families& families) {
+  std::vector<double> up;
+  for (const auto& family : families) {
+    if (family.name != "corelane_lane_up") continue;
+    for (const auto& metric : family.metric) up.push_back(metric.gauge.value);
+  }
+  return up;
+}
+
+TEST_F(AppTest, AnyLaneShowsWhatAllOfThemCount) {
+  StartServer();
+  std::array<std::string, kLanes> texts;
+  const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {
+    co_await Ask(context, {ConfigOf(1).addresses[0].address, 7}, "hello");
+    const Metrics metrics(context.metrics());
+    const Metrics::Families families = co_await metrics.async_collect(kAwait);
+    EXPECT_TRUE(context.worker().IsRunningHere());
+    EXPECT_THAT(Up(families), ElementsAre(1, 1));
+    texts[context.lane()] = ToText(families);
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  for (const std::string& text : texts) {
+    EXPECT_THAT(text, HasSubstr("corelane_tcp_active_opens_total{lane=\"0\",stack=\"0\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("corelane_tcp_active_opens_total{lane=\"1\",stack=\"0\"} "));
+    EXPECT_THAT(text, HasSubstr("corelane_lane_forwarded_packets_total{lane=\"1\",stack=\"0\"}"));
+  }
+  StopServer();
+}
+
+// Those who ask, on the lanes and on another thread, do so from before the lanes are there until
+// they are gone.
+TEST_F(AppTest, LanesComeAndGoWhileTheyAreMeasured) {
+  AppConfig config = ConfigOf(2);
+  config.drain = Duration::zero();
+  client_ = *App::Open(config, std::move(ring_.b));
+  const Metrics metrics(client_->metrics());
+  EXPECT_THAT(Up(metrics.Collect()), ElementsAre(0, 0));
+  std::atomic<bool> over{false};
+  std::atomic<int> collections{0};
+  std::atomic<int> seen_up{0};
+  std::thread outside([&] {
+    while (!over) seen_up += Up(metrics.Collect()) == std::vector<double>{1, 1};
+  });
+  const absl::Status status = client_->Run([&](WorkerContext& context) -> Task<void> {
+    const auto forever = [&metrics, &collections]() -> Task<void> {
+      for (;;) {
+        co_await metrics.async_collect(kAwait);
+        ++collections;
+      }
+    };
+    for (int i = 0; i < 8; ++i) asio::co_spawn(context.get_executor(), forever, asio::detached);
+    SteadyTimer timer(context.get_executor());
+    while (collections < 100 || seen_up < 3) {
+      timer.expires_after(milliseconds(1));
+      co_await timer.async_wait(kAwait);
+    }
+    client_->Stop();
+  });
+  over = true;
+  outside.join();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_THAT(Up(metrics.Collect()), ElementsAre(0, 0));
 }
 
 TEST_F(AppTest, OpeningNamesWhatIsWrong) {
