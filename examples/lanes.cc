@@ -3,18 +3,21 @@
 //   lanes --device tap:corelane0 --address 10.77.0.2/24 --lanes 2
 //   lanes --config FILE                       the same from a file; runtime/app/config.proto
 //   curl http://10.77.0.2:8080/lane           which of them answers
+//   curl http://10.77.0.2:8080/metrics        what all of them count, for Prometheus
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdio>
 #include <optional>
 #include <string>
 
+#include "examples/metrics_route.h"
 #include "http/router.h"
 #include "http/serve.h"
 #include "runtime/app/app.h"
 #include "runtime/app/flags.h"
 #include "runtime/app/textproto.h"
 #include "runtime/flags/value.h"
+#include "runtime/metrics/metrics.h"
 #include "runtime/steady_timer.h"
 #include "runtime/tcp_listener.h"
 
@@ -27,6 +30,8 @@ asio::awaitable<void, runtime::WorkerExecutor> ServeLane(runtime::WorkerContext&
   const std::string lane = std::to_string(context.lane());
   http::Router router;
   router.Get("/", [](const http::Request&) { return http::Response::Text("hello\n"); });
+  const runtime::Metrics metrics(context.metrics());
+  AddMetricsRoute(router, metrics, context.worker());
   router.Get("/lane", [&](const http::Request&) { return http::Response::Text(lane + "\n"); });
   runtime::TcpListener listener(context.get_executor(), context.stack());
   listener.listen({IpAddress(Ipv6Address()), context.config().listen->port});

@@ -189,7 +189,7 @@ class Exporter {
       if (!port.link || port.link->bits_per_second == 0) continue;
       Sample({{"device", port.name}}, Value(port.link->bits_per_second) / 8);
     }
-    Counter("corelane_port_counter_total",
+    Counter("corelane_port_xstats_total",
             "What the port counts itself, by the device's own names (DPDK's xstats).");
     for (const PortSnapshot& port : ports_) {
       for (const auto& [name, value] : port.counters) {

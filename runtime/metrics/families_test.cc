@@ -119,7 +119,7 @@ TEST(Families, Ports) {
       text,
       HasSubstr(
           "corelane_port_link_speed_bytes_per_second{device=\"dpdk:net_tap0\"} 1250000000\n"));
-  EXPECT_THAT(text, HasSubstr("corelane_port_counter_total{device=\"dpdk:net_tap0\",counter=\"rx_"
+  EXPECT_THAT(text, HasSubstr("corelane_port_xstats_total{device=\"dpdk:net_tap0\",counter=\"rx_"
                               "good_packets\"} 5\n"));
   EXPECT_THAT(text, Not(HasSubstr("ring:x")));
 }

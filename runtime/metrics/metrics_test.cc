@@ -316,7 +316,7 @@ TEST(Metrics, DevicesSayWhatTheyCount) {
   metrics.AddDevice(device);
   metrics.AddDevice(same);
   const std::string text = ToText(metrics.Collect());
-  EXPECT_THAT(text, ::testing::HasSubstr("corelane_port_counter_total{device=\"counting:x\","
+  EXPECT_THAT(text, ::testing::HasSubstr("corelane_port_xstats_total{device=\"counting:x\","
                                          "counter=\"tx_good_packets\"} 4\n"));
   EXPECT_THAT(text, ::testing::HasSubstr("corelane_port_link_speed_bytes_per_second{device="
                                          "\"counting:x#1\"} 100\n"));

@@ -6,8 +6,10 @@ import ctypes
 import fcntl
 import os
 import re
+import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -67,9 +69,32 @@ class LanesTest(lab.TestCase):
                 print("%d lanes, %s: answered by %s" % (lanes, family, sorted(answering)), flush=True)
                 self.assertGreaterEqual(len(answering), min(lanes, 2))
                 self.check_wrk(url + "/", 64, 2)
+                self.check_metrics(lab.curl(url + "/metrics"), lanes)
             status = server.stop()
             self.assertEqual(status, 0)
             self.assertEqual(server.log().count("msg=drained"), lanes)
+
+    def check_metrics(self, text, lanes):
+        """Whichever lane answered: what all of them count, and the device once."""
+        def values(name):
+            """By lane."""
+            return {int(lane): float(value)
+                    for lane, value in re.findall(r'^%s\{lane="(\d+)"[^}]*\} (\S+)$' % name, text, re.MULTILINE)}
+
+        self.assertEqual(values("corelane_lane_up"), {lane: 1 for lane in range(lanes)})
+        opened = values("corelane_tcp_passive_opens_total")
+        print("accepted by lane: %s" % opened, flush=True)
+        self.assertGreaterEqual(sum(1 for lane in range(lanes) if opened[lane] > 0), min(lanes, 2))
+        for name in ["corelane_lane_forwarded_packets_total", "corelane_lane_taken_packets_total", "corelane_lane_carried_frames_total",
+                     "corelane_lane_bucket_moves_total", "corelane_queue_received_packets_total", "corelane_worker_turns_total"]:
+            self.assertEqual(len(values(name)), lanes, name)
+        devices = re.findall(r'^corelane_port_link_up\{device="([^"]+)"\} 1$', text, re.MULTILINE)
+        counters = re.findall(r'^corelane_port_xstats_total\{device="[^"]+",counter="rx_good_packets"\} (\S+)$', text, re.MULTILINE)
+        self.assertEqual(len(counters), 0 if DEVICE == "tap" else 1)
+        self.assertEqual(len(devices), 0 if DEVICE == "tap" else 1)
+        if shutil.which("promtool"):
+            result = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
     def test_1_lane(self):
         self.serve(1)

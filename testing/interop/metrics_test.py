@@ -16,7 +16,7 @@ DASHBOARD = sys.argv[2]
 LABELS_OF_PORTS = {
     "corelane_port_link_up": {"device"},
     "corelane_port_link_speed_bytes_per_second": {"device"},
-    "corelane_port_counter_total": {"device", "counter"},
+    "corelane_port_xstats_total": {"device", "counter"},
 }
 
 # What Prometheus adds to each series.
