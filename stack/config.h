@@ -56,6 +56,7 @@ struct InterfaceOptions {
 
   std::vector<IpPrefix> addresses;                          // each with the length of its network
   std::vector<IpAddress> gateways;                          // default routes
+  std::vector<std::pair<IpPrefix, IpAddress>> routes;       // networks behind other gateways
   std::vector<std::pair<IpAddress, MacAddress>> neighbors;  // static entries
   std::optional<MacAddress> mac;                            // the device's, unless given
 };

@@ -35,9 +35,14 @@ absl::Status Network::AddInterface(driver::DeviceQueue& queue, const driver::Dev
     if (absl::Status status = addresses_.Add(index, address); !status.ok()) return status;
     if (absl::Status status = routes_.AddConnected(index, address); !status.ok()) return status;
   }
+  auto routes = options.routes;
   for (const IpAddress& gateway : options.gateways) {
+    const IpAddress any = gateway.is_v4() ? IpAddress(Ipv4Address(0)) : IpAddress(Ipv6Address());
+    routes.emplace_back(IpPrefix{any, 0}, gateway);
+  }
+  for (const auto& [prefix, gateway] : routes) {
     ip::Route route;
-    route.prefix = {gateway.is_v4() ? IpAddress(Ipv4Address(0)) : IpAddress(Ipv6Address()), 0};
+    route.prefix = prefix;
     route.gateway = gateway;
     route.interface = index;
     if (absl::Status status = routes_.Add(route); !status.ok()) return status;

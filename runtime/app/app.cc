@@ -224,6 +224,9 @@ absl::Status App::SetUp(Lane& lane) {
   stack::InterfaceOptions interface;
   interface.addresses = config_.addresses;
   interface.gateways = config_.gateways;
+  for (const StaticRoute& route : config_.routes) {
+    interface.routes.emplace_back(route.prefix, route.gateway);
+  }
   for (const StaticNeighbor& n : config_.neighbors) {
     interface.neighbors.emplace_back(n.address, n.mac);
   }

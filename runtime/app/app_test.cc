@@ -81,6 +81,7 @@ class AppTest : public ::testing::Test {
     AppConfig config = ConfigOf(1);
     config.drain = drain;
     config.lanes = server_lanes_;
+    config.addresses.insert(config.addresses.end(), more_addresses_.begin(), more_addresses_.end());
     server_ = *App::Open(config, std::move(ring_.a));
     thread_ = std::thread([this, pause] {
       status_ = server_->Run([this, pause](WorkerContext& context) -> Task<void> {
@@ -114,6 +115,7 @@ class AppTest : public ::testing::Test {
   absl::Status status_;
   std::atomic<size_t> ready_{0};
   size_t server_lanes_ = kLanes;
+  std::vector<IpPrefix> more_addresses_;  // of the server
   std::array<std::atomic<size_t>, kLanes + 1> accepted_{};
 };
 
@@ -225,6 +227,29 @@ TEST_F(AppTest, MoreLanesThanQueues) {
   EXPECT_GT(client_->lanes().lane(1).counters().carried_out.value(), 0u);
   StopServer();
   EXPECT_TRUE(status_.ok()) << status_;
+}
+
+// What the server has behind it is reached through it, from every lane.
+TEST_F(AppTest, RoutesHoldOnAllLanes) {
+  more_addresses_ = {*IpPrefix::Parse("10.9.3.1/24"), *IpPrefix::Parse("fd09::1/64")};
+  StartServer();
+  AppConfig config = ConfigOf(2);
+  const IpAddress gateway = ConfigOf(1).addresses[0].address;
+  config.routes = {{*IpPrefix::Parse("10.9.0.0/16"), gateway},
+                   {*IpPrefix::Parse("fd09::/32"), ConfigOf(1).addresses[1].address}};
+  client_ = *App::Open(config, std::move(ring_.b));
+  std::atomic<int> answers{0};
+  const absl::Status status = client_->Run([&](WorkerContext& context) -> Task<void> {
+    for (const IpPrefix& address : more_addresses_) {
+      answers += co_await Ask(context, {address.address, 7}, "who is there?") == "who is there?";
+    }
+    const ip::Route* const route =
+        context.stack().network().routes().Lookup(more_addresses_[0].address);
+    EXPECT_TRUE(route != nullptr && route->gateway == gateway);
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(answers, 2 * static_cast<int>(kLanes));
+  StopServer();
 }
 
 TEST_F(AppTest, ConnectionsFinishWhenTheAppStops) {

@@ -7,14 +7,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/ip_address.h"
 #include "core/time.h"
 #include "runtime/flags/common_flags.h"
 #include "stack/config.h"
 
 namespace corelane::runtime {
+
+// Where packets for a network go that is neither on the link nor behind `gateway`.
+struct StaticRoute {
+  IpPrefix prefix;  // its host bits are zero
+  IpAddress gateway;
+
+  // "10.8.0.0/16=10.0.0.254".
+  static std::optional<StaticRoute> Parse(std::string_view text);
+  std::string ToString() const;
+  friend bool operator==(const StaticRoute&, const StaticRoute&) = default;
+};
 
 // `listen` of CommonFlags is the program's to use; after `seconds` the app stops.
 struct AppConfig : CommonFlags {
@@ -23,6 +38,8 @@ struct AppConfig : CommonFlags {
   // Threads, each with its own stack and share of the flows, and its own queue of the device as far
   // as that has them: 1 to 64.
   uint64_t lanes = 1;
+  // Each network once; gateways in reach of an address.
+  std::vector<StaticRoute> routes;
   // The CPU of each lane, as many as lanes; empty: the system moves the threads.
   std::vector<size_t> cpus;
   // Packets of a receive or transmit burst: 1 to 256.

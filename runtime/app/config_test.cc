@@ -46,6 +46,32 @@ TEST(AppConfig, EveryErrorNamesTheField) {
   EXPECT_THAT(error([](AppConfig& c) { c.batch = 257; }), HasSubstr("batch: value '257'"));
 }
 
+TEST(AppConfig, RoutesAreChecked) {
+  const auto error = [](std::vector<std::string> routes) {
+    AppConfig config = Good();
+    config.addresses.push_back(*IpPrefix::Parse("fd00::2/64"));
+    for (const std::string& text : routes) config.routes.push_back(*StaticRoute::Parse(text));
+    return std::string(Validate(config).message());
+  };
+  EXPECT_EQ(error({"10.8.0.0/16=10.0.0.254", "10.8.1.0/24=10.0.0.253", "fd08::/32=fd00::fe",
+                   "fd09::/32=fe80::1"}),
+            "");
+  EXPECT_EQ(error({"10.8.0.0/16=10.1.0.1"}),
+            "route: value '10.8.0.0/16=10.1.0.1': expected a gateway in the network of an address");
+  EXPECT_EQ(
+      error({"10.8.0.1/16=10.0.0.1"}),
+      "route: value '10.8.0.1/16=10.0.0.1': expected a prefix without host bits, 10.8.0.0/16");
+  EXPECT_THAT(error({"10.8.0.0/16=10.0.0.2"}), HasSubstr("expected another host's address"));
+  EXPECT_THAT(error({"10.8.0.0/16=fd00::1"}), HasSubstr("expected a prefix and a gateway of one"));
+  EXPECT_THAT(error({"0.0.0.0/0=10.0.0.1"}), HasSubstr("for all other networks there is gateway"));
+  EXPECT_THAT(error({"10.8.0.0/16=10.0.0.1", "10.8.0.0/16=10.0.0.3"}),
+              HasSubstr("expected each prefix once; there is 10.8.0.0/16=10.0.0.1"));
+  for (const char* wrong : {"", "10.8.0.0/16", "10.8.0.0=10.0.0.1", "10.8.0.0/33=10.0.0.1",
+                            "10.8.0.0/16=", "10.8.0.0/16=224.0.0.1", "10.8.0.0/16=0.0.0.0"}) {
+    EXPECT_FALSE(StaticRoute::Parse(wrong)) << wrong;
+  }
+}
+
 TEST(AppConfig, CpuLists) {
   EXPECT_THAT(ParseCpuList("0-3,8").value(), ElementsAre(0, 1, 2, 3, 8));
   EXPECT_THAT(ParseCpuList("5").value(), ElementsAre(5));
@@ -88,6 +114,18 @@ TEST(AppConfig, CpusAreLanesUnlessTheirNumberIsGiven) {
   EXPECT_THAT(Parse(config, {"--cpus=0,2,4", "--lanes=2"}), HasSubstr("--cpus"));
 }
 
+TEST(AppConfig, RoutesThatAreGivenReplaceTheDefaults) {
+  AppConfig config = Good();
+  config.routes = {*StaticRoute::Parse("10.7.0.0/16=10.0.0.9")};
+  EXPECT_EQ(Parse(config, {"--lanes=1"}), "");
+  EXPECT_EQ(config.routes.size(), 1u);
+  EXPECT_EQ(Parse(config, {"--route=10.8.0.0/16=10.0.0.9", "--route=10.9.0.0/16=10.0.0.8"}), "");
+  EXPECT_THAT(config.routes, ElementsAre(*StaticRoute::Parse("10.8.0.0/16=10.0.0.9"),
+                                         *StaticRoute::Parse("10.9.0.0/16=10.0.0.8")));
+  EXPECT_THAT(Parse(config, {"--route=10.8.0.0/16"}),
+              HasSubstr("--route: value '10.8.0.0/16': expected PREFIX=GATEWAY such as"));
+}
+
 TEST(AppConfig, FromText) {
   const auto config = ParseAppConfig(R"(
     # Two lanes.
@@ -95,6 +133,7 @@ TEST(AppConfig, FromText) {
     address: "10.0.0.2/24"
     address: "fd00::2/64"
     gateway: "10.0.0.1"
+    route: "10.8.0.0/16=10.0.0.254"
     lanes: 2
     cpus: "2-3"
     busy_poll: true
@@ -105,6 +144,7 @@ TEST(AppConfig, FromText) {
   EXPECT_THAT(config->addresses,
               ElementsAre(*IpPrefix::Parse("10.0.0.2/24"), *IpPrefix::Parse("fd00::2/64")));
   EXPECT_THAT(config->gateways, ElementsAre(*IpAddress::Parse("10.0.0.1")));
+  EXPECT_THAT(config->routes, ElementsAre(*StaticRoute::Parse("10.8.0.0/16=10.0.0.254")));
   EXPECT_EQ(config->lanes, 2u);
   EXPECT_TRUE(config->busy_poll);
   EXPECT_EQ(config->drain, std::chrono::milliseconds(250));
@@ -119,6 +159,8 @@ TEST(AppConfig, TextIsCheckedAsFlagsAre) {
   EXPECT_THAT(error("address: \"10.0.0.300/24\""),
               HasSubstr("address: value '10.0.0.300/24': expected"));
   EXPECT_THAT(error("gateway: \"192.168.0.1\""), HasSubstr("gateway: value '192.168.0.1'"));
+  EXPECT_THAT(error("route: \"10.8.0.0/16=10.9.0.1\""),
+              HasSubstr("route: value '10.8.0.0/16=10.9.0.1': expected a gateway in"));
   EXPECT_THAT(error("idle_spin: -1"), HasSubstr("idle_spin: value '-1': expected"));
   EXPECT_THAT(error("lanes: 2\ncpus: \"1\""), HasSubstr("as many as lanes, 2"));
   EXPECT_THAT(error("lanes: 2\nlains: 3"), HasSubstr("line 2"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <utility>
 
 #include "runtime/flags/value.h"
 #include "stack/steering.h"
@@ -53,6 +54,24 @@ Value CpuList(std::vector<size_t>* target) {
   return value;
 }
 
+// The first that is given replaces the defaults.
+Value Routes(std::vector<StaticRoute>* target) {
+  Value value;
+  value.placeholder = "PREFIX=GATEWAY";
+  value.expected = "PREFIX=GATEWAY such as 10.8.0.0/16=10.77.0.254 or fd08::/32=fd77::fe";
+  for (const StaticRoute& route : *target) {
+    value.standard += (value.standard.empty() ? "" : " ") + route.ToString();
+  }
+  value.read = [target, replaced = false](std::string_view text) mutable {
+    const auto route = StaticRoute::Parse(text);
+    if (!route) return false;
+    if (!std::exchange(replaced, true)) target->clear();
+    target->push_back(*route);
+    return true;
+  };
+  return value;
+}
+
 }  // namespace
 
 std::optional<std::vector<size_t>> ParseCpuList(std::string_view text) {
@@ -75,6 +94,8 @@ std::optional<std::vector<size_t>> ParseCpuList(std::string_view text) {
 
 void AddAppFlags(FlagParser& parser, AppConfig& config) {
   AddCommonFlags(parser, config);
+  parser.AddRepeatedFlag("--route", Routes(&config.routes),
+                         "a network behind another gateway than --gateway's");
   parser.AddFlag("--lanes", Integer(&config.lanes, 1, stack::kMaxLanes),
                  "threads, each with a queue of the device, a stack and a share of the flows");
   parser.AddFlag("--cpus", CpuList(&config.cpus),

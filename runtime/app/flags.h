@@ -1,7 +1,7 @@
 // The flags of programs that are an App: CommonFlags' and
 //
 //   --lanes N   --cpus LIST   --batch N   --busy-poll   --idle-spin SECONDS   --drain SECONDS
-//   --rebalance SECONDS
+//   --rebalance SECONDS   --route PREFIX=GATEWAY
 
 #ifndef CORELANE_RUNTIME_APP_FLAGS_H_
 #define CORELANE_RUNTIME_APP_FLAGS_H_
