@@ -46,6 +46,7 @@
 #include "driver/device.h"
 #include "runtime/metrics/gathering.h"
 #include "runtime/metrics_source.h"
+#include "runtime/op.h"
 #include "runtime/worker.h"
 #include "runtime/worker_inbox.h"
 
@@ -111,8 +112,10 @@ inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0
 
 namespace internal {
 
+// Where the handler belongs to a worker, that worker's thread alone touches it, and destroys it
+// with itself: a lane may end before the others have answered. Else any thread that ends it does.
 template <class Handler>
-class AsyncGathering final : public Gathering {
+class AsyncGathering final : public Gathering, private IoObject {
   using Executor = boost::asio::associated_executor_t<Handler>;
 
  public:
@@ -120,13 +123,15 @@ class AsyncGathering final : public Gathering {
   static void Begin(std::shared_ptr<const Sources> sources, H&& handler) {
     const auto self =
         std::make_shared<AsyncGathering>(std::move(sources), std::forward<H>(handler));
-    auto slot = boost::asio::get_associated_cancellation_slot(self->handler_);
+    auto slot = boost::asio::get_associated_cancellation_slot(*self->handler_);
     if (slot.is_connected()) {
       slot.assign([weak = self->weak_from_this()](boost::asio::cancellation_type_t type) {
         const std::shared_ptr<Gathering> gathering = weak.lock();
         if (gathering && type != boost::asio::cancellation_type::none) gathering->Abort();
       });
     }
+    // Before any answer: those take the same way.
+    if (self->home_ != nullptr) self->home_->Post(*new HomeOp(self, &AsyncGathering::Stay));
     self->Ask();
   }
 
@@ -134,47 +139,93 @@ class AsyncGathering final : public Gathering {
   AsyncGathering(std::shared_ptr<const Sources> sources, H&& handler)
       : Gathering(std::move(sources)),
         handler_(std::forward<H>(handler)),
-        work_(std::in_place, boost::asio::get_associated_executor(handler_)),
-        home_(HomeOf(work_->get_executor())) {}
+        work_(std::in_place, boost::asio::get_associated_executor(*handler_)),
+        worker_(WorkerBehind(work_->get_executor())),
+        home_(worker_ != nullptr ? worker_->inbox() : nullptr) {}
 
  private:
-  // Of the worker that the handler belongs to; null: of none. The worker may be gone when the last
-  // lane answers.
-  static std::shared_ptr<WorkerInbox> HomeOf(const Executor& executor) {
+  // Calls a member on the worker's thread; destroyed uncalled, that is where the handler ends.
+  class HomeOp final : public PostedOp {
+   public:
+    HomeOp(std::shared_ptr<AsyncGathering> self, void (AsyncGathering::*member)())
+        : PostedOp(&Do), self_(std::move(self)), member_(member) {}
+
+   private:
+    friend std::default_delete<HomeOp>;
+    ~HomeOp() = default;
+
+    static void Do(Op* op, bool run) {
+      const std::unique_ptr<HomeOp> taken(static_cast<HomeOp*>(op));
+      AsyncGathering& gathering = *taken->self_;
+      if (run) {
+        (gathering.*taken->member_)();
+      } else {
+        gathering.handler_.reset();
+      }
+    }
+
+    const std::shared_ptr<AsyncGathering> self_;
+    void (AsyncGathering::* const member_)();
+  };
+
+  // Null: it belongs to none.
+  static Worker* WorkerBehind(const Executor& executor) {
     if constexpr (std::is_base_of_v<WorkerExecutor, Executor>) {
-      return executor.worker().inbox();
+      return &executor.worker();
     } else if constexpr (requires { executor.template target<WorkerExecutor>(); }) {
       const WorkerExecutor* const target = executor.template target<WorkerExecutor>();
-      if (target != nullptr) return target->worker().inbox();
+      if (target != nullptr) return &target->worker();
     }
     return nullptr;
   }
+  std::shared_ptr<AsyncGathering> Self() {
+    return std::static_pointer_cast<AsyncGathering>(shared_from_this());
+  }
+
+  // The worker knows it from now on, and keeps it.
+  void Stay() {
+    kept_ = Self();
+    worker_->Register(*this);
+  }
+  // The worker ends.
+  void Detach() override {
+    const std::shared_ptr<AsyncGathering> self = std::move(kept_);
+    handler_.reset();
+    Abort();
+  }
 
   void OnEnd(bool complete) override {
-    auto finish = [self = shared_from_this(), complete] {
-      static_cast<AsyncGathering&>(*self).Finish(complete);
-    };
-    // Whoever begins or cancels is not called back from within.
+    complete_ = complete;
     if (home_ != nullptr) {
-      home_->Post(*new PostedTask<decltype(finish)>(std::move(finish)));
-    } else if (complete && !asking()) {
+      home_->Post(*new HomeOp(Self(), &AsyncGathering::Finish));
+      return;
+    }
+    auto finish = [self = Self()] { self->Finish(); };
+    // Whoever begins or cancels is not called back from within.
+    if (complete && !asking()) {
       boost::asio::dispatch(work_->get_executor(), std::move(finish));
     } else {
       boost::asio::post(work_->get_executor(), std::move(finish));
     }
   }
-  void Finish(bool complete) {
-    boost::asio::get_associated_cancellation_slot(handler_).clear();
-    Handler handler = std::move(handler_);
+  void Finish() {
+    if (const auto self = std::move(kept_)) worker_->Unregister(*this);
+    if (!handler_) return;
+    boost::asio::get_associated_cancellation_slot(*handler_).clear();
+    Handler handler = *std::move(handler_);
+    handler_.reset();
     const auto work = std::exchange(work_, std::nullopt);
     boost::system::error_code error;
-    if (!complete) error = boost::asio::error::operation_aborted;
+    if (!complete_) error = boost::asio::error::operation_aborted;
     std::move(handler)(error, TakeFamilies());
   }
 
-  Handler handler_;
+  std::optional<Handler> handler_;
   std::optional<boost::asio::executor_work_guard<Executor>> work_;
+  Worker* const worker_;  // for its own thread
   const std::shared_ptr<WorkerInbox> home_;
+  std::shared_ptr<AsyncGathering> kept_;  // itself, where the worker knows it
+  bool complete_ = false;                 // written by who ends it
 };
 
 }  // namespace internal

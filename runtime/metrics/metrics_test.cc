@@ -254,9 +254,9 @@ TEST(Metrics, OneWhoWaitsMayGo) {
   asking->RunFor(std::chrono::milliseconds(1));
   EXPECT_GT(alive.use_count(), 2);
   asking.reset();
+  EXPECT_EQ(alive.use_count(), 2) << "held by more than this and `task`";
   late->RunFor(std::chrono::milliseconds(1));
   EXPECT_FALSE(called);
-  EXPECT_EQ(alive.use_count(), 2);  // here, and in `task`
 }
 
 TEST(Metrics, OfASourceWhoseLanesAreStillToCome) {
