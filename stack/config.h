@@ -10,6 +10,7 @@
 
 #include "core/ip_address.h"
 #include "core/mac_address.h"
+#include "core/vlan.h"
 #include "tcp/options.h"
 
 namespace corelane::stack {
@@ -59,6 +60,9 @@ struct InterfaceOptions {
   std::vector<std::pair<IpPrefix, IpAddress>> routes;       // networks behind other gateways
   std::vector<std::pair<IpAddress, MacAddress>> neighbors;  // static entries
   std::optional<MacAddress> mac;                            // the device's, unless given
+  // The network of the link that the interface is on: frames of no other one are taken, and all
+  // that it sends is tagged, by the device where that can. None: frames have no tag.
+  std::optional<Vlan> vlan;
 };
 
 }  // namespace corelane::stack

@@ -6,11 +6,12 @@
 namespace corelane::stack {
 
 Interface::Interface(uint16_t index, driver::DeviceQueue& queue, const driver::DeviceInfo& info,
-                     const MacAddress& mac, size_t batch)
+                     const MacAddress& mac, size_t batch, const std::optional<Vlan>& vlan)
     : index_(index),
       queue_(queue),
       info_(info),
       mac_(mac),
+      vlan_(vlan),
       batch_(batch),
       backlog_(batch + std::max<size_t>(batch, 64)),
       cache_(&Interface::Allocate, this,

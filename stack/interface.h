@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "core/packet.h"
 #include "core/packet_cache.h"
 #include "core/time.h"
+#include "core/vlan.h"
 #include "driver/device.h"
 
 namespace corelane::stack {
@@ -26,7 +28,7 @@ class Interface {
  public:
   // queue outlives the interface. batch: the largest transmit burst.
   Interface(uint16_t index, driver::DeviceQueue& queue, const driver::DeviceInfo& info,
-            const MacAddress& mac, size_t batch);
+            const MacAddress& mac, size_t batch, const std::optional<Vlan>& vlan = std::nullopt);
   ~Interface();
   Interface(const Interface&) = delete;
   Interface& operator=(const Interface&) = delete;
@@ -36,7 +38,10 @@ class Interface {
   const driver::DeviceInfo& info() const { return info_; }
   const driver::Capabilities& capabilities() const { return info_.capabilities; }
   const MacAddress& mac() const { return mac_; }
+  // Of IP packets; a tag comes on top.
   uint16_t mtu() const { return info_.mtu; }
+  // What the wire's frames are tagged with; none: with nothing.
+  const std::optional<Vlan>& vlan() const { return vlan_; }
   // Empty packets that the device can send from.
   PacketCache& cache() { return cache_; }
 
@@ -47,7 +52,8 @@ class Interface {
   // Frames that may still be enqueued in this turn by connections; control frames have a reserve
   // beyond it.
   size_t room() const { return batch_ > pending_ ? batch_ - pending_ : 0; }
-  // Takes a frame with its Ethernet header. False: even the reserve is full; the frame is gone.
+  // Takes a frame with its Ethernet header, and with its tag. False: even the reserve is full; the
+  // frame is gone.
   bool Enqueue(PacketBuf frame) {
     if (pending_ == backlog_.size()) [[unlikely]] {
       return false;
@@ -67,6 +73,7 @@ class Interface {
   driver::DeviceQueue& queue_;
   driver::DeviceInfo info_;
   MacAddress mac_;
+  std::optional<Vlan> vlan_;
   size_t batch_;
   size_t pending_ = 0;
   std::vector<PacketBuf> backlog_;

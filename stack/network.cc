@@ -28,9 +28,14 @@ Network::~Network() {
 
 absl::Status Network::AddInterface(driver::DeviceQueue& queue, const driver::DeviceInfo& info,
                                    const InterfaceOptions& options) {
+  if (options.vlan && !options.vlan->IsValid()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "vlan: value '", options.vlan->ToString(), "': expected an id from 1 to ", Vlan::kMaxId,
+        " and a priority from 0 to ", Vlan::kMaxPriority, ", or none for frames without a tag"));
+  }
   const auto index = static_cast<uint16_t>(interfaces_.size());
   interfaces_.push_back(std::make_unique<Interface>(
-      index, queue, info, options.mac.value_or(info.mac), options_.batch));
+      index, queue, info, options.mac.value_or(info.mac), options_.batch, options.vlan));
   for (const IpPrefix& address : options.addresses) {
     if (absl::Status status = addresses_.Add(index, address); !status.ok()) return status;
     if (absl::Status status = routes_.AddConnected(index, address); !status.ok()) return status;

@@ -13,6 +13,7 @@
 #include "ip/source_address.h"
 #include "stack/network.h"
 #include "stack/tcp_layer.h"
+#include "stack/vlan_tag.h"
 
 namespace corelane::stack {
 namespace {
@@ -35,6 +36,13 @@ void ForgetSums(PacketBuf& packet) {
 void Network::Input(Interface& interface, PacketBuf packet, Instant now) {
   ForgetSums(packet);
   packet->interface = interface.index();
+  if (interface.vlan()) [[unlikely]] {
+    const DropReason drop = TakeTag(packet, *interface.vlan(), *control_pool_);
+    if (drop != DropReason::kNone) {
+      Drop(drop);
+      return;
+    }
+  }
   if (tcp_->TakeKnown(interface, packet, now)) [[likely]] {
     return;
   }
@@ -49,14 +57,11 @@ void Network::Input(Interface& interface, PacketBuf packet, Instant now) {
     Drop(DropReason::kFrameNotForUs);
     return;
   }
-  // A priority tag (VLAN 0) changes nothing (IEEE 802.1Q §6.9); other networks are not ours.
-  const bool tagged =
-      (frame->tags() == 1 && arp::EthernetView::VlanId(frame->tci(0)) != 0) || frame->tags() > 1 ||
-      ((packet->flags & PacketHead::kHasVlan) != 0 && (packet->vlan_tci & 0xfff) != 0);
-  if (tagged) {
+  if (!IsOfNoVlan(packet)) {
     Drop(DropReason::kUnknownVlan);
     return;
   }
+  packet->flags &= static_cast<uint8_t>(~PacketHead::kHasVlan);  // an answer may leave in it
   const uint16_t type = frame->ether_type();
   packet.TrimFront(frame->length());
   switch (type) {

@@ -12,6 +12,7 @@
 #include "stack/copy_flat.h"
 #include "stack/network.h"
 #include "stack/segmentation.h"
+#include "stack/vlan_tag.h"
 #include "tcp/segment.h"
 
 namespace corelane::stack {
@@ -62,6 +63,11 @@ void EmitIpv6(const Path& path, uint8_t protocol, size_t length, uint8_t* to) {
       Drop(DropReason::kNoBuffer);
       return;
     }
+  }
+  if (interface.vlan() && !PutTag(packet, *interface.vlan(), interface.capabilities().vlan_insert))
+      [[unlikely]] {
+    Drop(DropReason::kNoBuffer);
+    return;
   }
   if (!interface.Enqueue(std::move(packet))) Drop(DropReason::kDeviceFull);
 }

@@ -289,8 +289,10 @@ struct Card {
 // Both cards; lives as long as either.
 struct Cable {
   explicit Cable(const ModelNicOptions& options)
-      : card{Card(options, options.a, 0), Card(options, options.b, 1)} {}
+      : card{Card(options, options.a, 0), Card(options, options.b, 1)},
+        observer(options.observer) {}
   Card card[2];
+  std::function<void(size_t from, std::span<const uint8_t> frame)> observer;
 };
 
 class ModelQueue final : public DeviceQueue {
@@ -299,6 +301,7 @@ class ModelQueue final : public DeviceQueue {
       : cable_(std::move(cable)),
         own_(cable_->card[end]),
         peer_(cable_->card[1 - end]),
+        end_(end),
         index_(index),
         pool_(*own_.pools[index]),
         limits_(own_.info) {}
@@ -338,7 +341,10 @@ class ModelQueue final : public DeviceQueue {
       Count(in[i], frames->size());
       ++stats_.tx_packets;
       stats_.tx_bytes += in[i].packet_size();
-      for (Frame& frame : *frames) peer_.Arrive(std::move(frame));
+      for (Frame& frame : *frames) {
+        if (cable_->observer) cable_->observer(end_, frame);
+        peer_.Arrive(std::move(frame));
+      }
       in[i].Reset();
     }
     return i;
@@ -454,6 +460,7 @@ class ModelQueue final : public DeviceQueue {
   std::shared_ptr<Cable> cable_;
   Card& own_;
   Card& peer_;
+  size_t end_;
   size_t index_;
   PacketPool& pool_;
   TxLimits limits_;

@@ -17,8 +17,11 @@
 #ifndef CORELANE_TESTING_MODEL_NIC_H_
 #define CORELANE_TESTING_MODEL_NIC_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/toeplitz.h"
@@ -35,6 +38,8 @@ struct ModelNicOptions {
   uint32_t depth = 1024;  // frames that wait for each receiving queue
   uint32_t pool_packets = 4096;
   Toeplitz::Key rss_key = Toeplitz::kSymmetricKey;
+  // Sees each frame as it is on the wire; `from`: 0 for a, 1 for b.
+  std::function<void(size_t from, std::span<const uint8_t> frame)> observer;
 };
 
 // What one card did, all its queues together.

@@ -63,6 +63,7 @@ Wire::Wire(const WireOptions& options)
       stack_(std::make_unique<stack::Stack>(options.stack, clock_.Now())) {
   stack::InterfaceOptions interface;
   interface.addresses = {{address_v4(), 24}, {address_v6(), 64}};
+  interface.vlan = options.vlan;
   if (options.static_neighbor) {
     interface.neighbors = {{peer_v4(), peer_mac()}, {peer_v6(), peer_mac()}};
   }

@@ -59,6 +59,7 @@ struct WireOptions {
   uint16_t mtu = 1500;
   uint16_t max_tx_segments = 64;  // of a packet that the device gathers
   size_t pool_packets = 4096;     // of the device
+  std::optional<Vlan> vlan;       // of the stack's interface; the test puts tags in its frames
   stack::StackOptions stack;
 };
 
