@@ -2,7 +2,10 @@
 //
 // The input is a sequence of operations, each after a word of 16 bits:
 //
-//   0xxxxxxx xxxxxxxx   time passes: 1 ms << (the low byte & 15); bit 8: the applications act first
+//   0xxxxxxx xxxxxxxx   time passes: 1 ms << (the low byte & 15); bit 8: the applications act
+//   first;
+//                       bit 9 of the input's first word: the stack is on a VLAN, and frames without
+//                       a tag get that network's
 //   1mcnnnnn nnnnnnnn   a frame of n bytes follows; m: it is given our MAC address;
 //                       c: its IPv4 header, TCP, UDP and ICMP checksums are made right
 //
@@ -30,6 +33,7 @@ constexpr uint16_t kHttp = 80;
 constexpr uint16_t kDns = 53;
 constexpr size_t kSocketsAtMost = 8;
 constexpr size_t kBlocks = 32;
+constexpr Vlan kVlan{.id = 7, .priority = 3};
 
 void Store(uint8_t* at, uint16_t value) {
   at[0] = static_cast<uint8_t>(value >> 8);
@@ -86,16 +90,21 @@ void FixIpv6(std::span<uint8_t> packet) {
   Store(field, Finish(Add(transport, pseudo)));
 }
 
+bool HasTag(std::span<const uint8_t> frame) {
+  return frame.size() >= 18 && frame[12] == 0x81 && frame[13] == 0;
+}
+
 void FixChecksums(std::span<uint8_t> frame) {
-  if (frame.size() < 14 + 20) return;
-  const std::span<uint8_t> packet = frame.subspan(14);
+  const size_t link = HasTag(frame) ? 18 : 14;
+  if (frame.size() < link + 20) return;
+  const std::span<uint8_t> packet = frame.subspan(link);
   if (packet[0] >> 4 == 4) FixIpv4(packet);
   if (packet[0] >> 4 == 6 && packet.size() >= 40) FixIpv6(packet);
 }
 
 class Host {
  public:
-  Host() : wire_(Options()) {
+  explicit Host(bool on_vlan) : on_vlan_(on_vlan), wire_(Options(on_vlan)) {
     for (const bool v6 : {false, true}) {
       stack::TcpSetupError error;
       const IpAddress any = v6 ? IpAddress(Ipv6Address()) : IpAddress(Ipv4Address());
@@ -124,8 +133,9 @@ class Host {
   }
 
  private:
-  static WireOptions Options() {
+  static WireOptions Options(bool on_vlan) {
     WireOptions options;
+    if (on_vlan) options.vlan = kVlan;
     options.static_neighbor = false;
     options.pool_packets = 256;
     options.stack.max_tcp_sockets = 16;
@@ -139,6 +149,10 @@ class Host {
   void Inject(Bytes frame, bool ours, bool fix) {
     if (ours && frame.size() >= 6) wire_.mac().CopyTo(frame.data());
     if (fix) FixChecksums(frame);
+    if (on_vlan_ && frame.size() >= 14 && !HasTag(frame)) {
+      const uint8_t tag[4] = {0x81, 0, 0, kVlan.id};
+      frame.insert(frame.begin() + 12, tag, tag + 4);
+    }
     ++injected_;
     wire_.Inject(std::move(frame));
   }
@@ -169,6 +183,10 @@ class Host {
 
   void Look() {
     for (Bytes frame = wire_.Next(); !frame.empty(); frame = wire_.Next()) {
+      if (on_vlan_) {
+        CL_CHECK(HasTag(frame) && frame[14] * 256 + frame[15] == kVlan.tci());
+        frame.erase(frame.begin() + 12, frame.begin() + 16);
+      }
       CL_CHECK(ParseFrame(frame).problem.empty());
     }
     stack::Stack& stack = wire_.stack();
@@ -201,6 +219,7 @@ class Host {
              stack.network().neighbors().pending_packets());
   }
 
+  bool on_vlan_;
   Wire wire_;
   std::vector<stack::TcpListener*> listeners_;
   std::vector<stack::TcpSocket*> tcp_;
@@ -214,6 +233,7 @@ class Host {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using corelane::testing::FuzzInput;
   using corelane::testing::Host;
-  std::make_unique<Host>()->Run(FuzzInput(std::span(data, size)));
+  const bool on_vlan = size >= 2 && (data[0] & 0x82) == 0x02;
+  std::make_unique<Host>(on_vlan)->Run(FuzzInput(std::span(data, size)));
   return 0;
 }

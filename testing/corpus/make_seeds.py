@@ -152,6 +152,15 @@ MSS = bytes([2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7])
 HALF = udp(b"A" * 40)
 QUOTE = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0x4000, 64, 6, 0) + V4[1] + V4[0] + tcp(16, 1)[:20]
 
+ON_VLAN = struct.pack("!H", 0x0200)  # the first word
+
+
+def tagged(tci, ether_type, payload):
+    return frame(0x8100, struct.pack("!HH", tci, ether_type) + payload)
+
+
+ECHO = struct.pack("!BBHHHBBH", 0x45, 0, 32, 1, 0, 64, 1, 0) + V4[0] + V4[1] + icmp(8, 0, 0x10001, b"ping")
+
 STACK_FRAME = {
     "arp": arp(1) + arp(2) + pause(3),
     "ndp": SOLICITATION + ADVERTISEMENT + pause(3),
@@ -170,6 +179,13 @@ STACK_FRAME = {
     + ipv6(43, bytes([17, 0, 0, 1, 0, 0, 0, 0]) + udp(b"x")) + pause(1),
     "icmp_error": arp(1) + ipv4(1, icmp(3, 4, 1000, QUOTE)) + ipv4(1, icmp(3, 3, 0, QUOTE)) + pause(1),
     "options_v4": arp(1) + ipv4(17, udp(b"x"), options=bytes([7, 7, 4, 0, 0, 0, 0, 0])) + pause(1),
+    "vlan_tcp": ON_VLAN + arp(1) + ipv4(6, tcp(2, 1000, options=MSS)) + pause(4) + ipv4(6, tcp(4, 1001)) + pause(15),
+    "vlan_udp_v6": ON_VLAN + SOLICITATION + ipv6(17, udp(b"query")) + pause(1) + ipv6(17, udp(b"none", 54)) + pause(12),
+    "vlan_fragments": ON_VLAN + arp(1) + ipv4(17, HALF[:24], 0x2000) + ipv4(17, HALF[24:], 3) + pause(1),
+    "vlan_tags": ON_VLAN + arp(1) + tagged(7, 0x0800, ECHO) + tagged(0xE007, 0x0800, ECHO) + tagged(8, 0x0800, ECHO)
+    + tagged(0, 0x0800, ECHO) + tagged(7, 0x88A8, ECHO) + tagged(7, 0x8100, ECHO) + frame(0x8100, b"\x00") + pause(1),
+    "priority_tags": arp(1) + tagged(0xE000, 0x0800, ECHO) + tagged(7, 0x0800, ECHO) + frame(0x88A8, b"\0\0\x08\0" + ECHO)
+    + pause(1),
     "garbage": frame(0x1234, b"hello") + frame(0x8100, bytes(8)) + frame(0x0800, b"\x45") + pause(0, False),
 }
 
