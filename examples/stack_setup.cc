@@ -83,6 +83,7 @@ std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::C
   stack::InterfaceOptions interface;
   interface.addresses = flags.addresses;
   interface.gateways = flags.gateways;
+  interface.vlan = flags.vlan;
   for (const runtime::StaticNeighbor& n : flags.neighbors) {
     interface.neighbors.emplace_back(n.address, n.mac);
   }
@@ -93,6 +94,7 @@ std::optional<int> OpenLanes(const runtime::FlagParser& parser, const runtime::C
   if (!other_end.ok()) return refused(other_end.status());
   lanes.forwarder.device = *std::move(other_end);
   stack::InterfaceOptions other;
+  other.vlan = flags.vlan;
   for (const IpPrefix& address : flags.addresses) other.addresses.push_back(Neighbor(address));
   status = OpenStack(lanes.forwarder, other, worker);
   if (!status.ok()) return refused(status);

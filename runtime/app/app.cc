@@ -227,6 +227,7 @@ absl::Status App::SetUp(Lane& lane) {
   for (const StaticRoute& route : config_.routes) {
     interface.routes.emplace_back(route.prefix, route.gateway);
   }
+  interface.vlan = config_.vlan;
   for (const StaticNeighbor& n : config_.neighbors) {
     interface.neighbors.emplace_back(n.address, n.mac);
   }

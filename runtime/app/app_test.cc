@@ -40,11 +40,12 @@ constexpr asio::use_awaitable_t<WorkerExecutor> kAwait;
 
 constexpr size_t kLanes = 2;
 
-AppConfig ConfigOf(int host) {
+AppConfig ConfigOf(int host, const std::optional<Vlan>& vlan = std::nullopt) {
   AppConfig config;
   config.addresses = {{IpAddress(Ipv4Address(10, 0, 0, static_cast<uint8_t>(host))), 24},
                       {IpAddress(Ipv6Address(0xfd00ull << 48, static_cast<uint64_t>(host))), 64}};
   config.lanes = kLanes;
+  config.vlan = vlan;
   return config;
 }
 
@@ -78,7 +79,7 @@ class AppTest : public ::testing::Test {
 
   // An app that echoes on both lanes, on a thread of its own.
   void StartServer(Duration pause = Duration::zero(), Duration drain = seconds(5)) {
-    AppConfig config = ConfigOf(1);
+    AppConfig config = ConfigOf(1, vlan_);
     config.drain = drain;
     config.lanes = server_lanes_;
     config.addresses.insert(config.addresses.end(), more_addresses_.begin(), more_addresses_.end());
@@ -100,7 +101,7 @@ class AppTest : public ::testing::Test {
     while (ready_ < server_lanes_) std::this_thread::yield();
   }
   absl::Status RunClient(App::LaneMain main) {
-    client_ = *App::Open(ConfigOf(2), std::move(ring_.b));
+    client_ = *App::Open(ConfigOf(2, vlan_), std::move(ring_.b));
     return client_->Run(std::move(main));
   }
   void StopServer() {
@@ -116,6 +117,7 @@ class AppTest : public ::testing::Test {
   std::atomic<size_t> ready_{0};
   size_t server_lanes_ = kLanes;
   std::vector<IpPrefix> more_addresses_;  // of the server
+  std::optional<Vlan> vlan_;
   std::array<std::atomic<size_t>, kLanes + 1> accepted_{};
 };
 
@@ -209,6 +211,7 @@ TEST_F(AppTest, MoreLanesThanQueues) {
   options.threads = true;
   ring_ = driver::MakeRingPair(options);
   server_lanes_ = 3;
+  vlan_ = Vlan{.id = 7, .priority = 3};  // tagged once, not by the carrier again
   StartServer();
   std::atomic<int> answers{0};
   const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {

@@ -70,6 +70,10 @@ absl::Status Validate(const AppConfig& config) {
   for (size_t i = 0; i < config.routes.size(); ++i) {
     if (absl::Status status = ValidateRoute(config, i); !status.ok()) return status;
   }
+  if (config.vlan && !config.vlan->IsValid()) {
+    return Wrong("vlan", config.vlan->ToString(),
+                 "an id from 1 to 4094 and a priority from 0 to 7");
+  }
   if (config.lanes < 1 || config.lanes > stack::kMaxLanes) {
     return Wrong("lanes", std::to_string(config.lanes), "an integer from 1 to 64");
   }

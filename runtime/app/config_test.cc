@@ -43,6 +43,8 @@ TEST(AppConfig, EveryErrorNamesTheField) {
               HasSubstr("cpus: value '3 twice'"));
   EXPECT_THAT(error([](AppConfig& c) { c.addresses.clear(); }), HasSubstr("address: none given"));
   EXPECT_THAT(error([](AppConfig& c) { c.device = "kernel:"; }), HasSubstr("device: value"));
+  EXPECT_EQ(error([](AppConfig& c) { c.vlan = Vlan{.id = 4095}; }),
+            "vlan: value '4095': expected an id from 1 to 4094 and a priority from 0 to 7");
   EXPECT_THAT(error([](AppConfig& c) { c.batch = 257; }), HasSubstr("batch: value '257'"));
 }
 
@@ -134,6 +136,7 @@ TEST(AppConfig, FromText) {
     address: "fd00::2/64"
     gateway: "10.0.0.1"
     route: "10.8.0.0/16=10.0.0.254"
+    vlan: "7:3"
     lanes: 2
     cpus: "2-3"
     busy_poll: true
@@ -145,6 +148,7 @@ TEST(AppConfig, FromText) {
               ElementsAre(*IpPrefix::Parse("10.0.0.2/24"), *IpPrefix::Parse("fd00::2/64")));
   EXPECT_THAT(config->gateways, ElementsAre(*IpAddress::Parse("10.0.0.1")));
   EXPECT_THAT(config->routes, ElementsAre(*StaticRoute::Parse("10.8.0.0/16=10.0.0.254")));
+  EXPECT_EQ(config->vlan, (Vlan{.id = 7, .priority = 3}));
   EXPECT_EQ(config->lanes, 2u);
   EXPECT_TRUE(config->busy_poll);
   EXPECT_EQ(config->drain, std::chrono::milliseconds(250));
@@ -161,6 +165,7 @@ TEST(AppConfig, TextIsCheckedAsFlagsAre) {
   EXPECT_THAT(error("gateway: \"192.168.0.1\""), HasSubstr("gateway: value '192.168.0.1'"));
   EXPECT_THAT(error("route: \"10.8.0.0/16=10.9.0.1\""),
               HasSubstr("route: value '10.8.0.0/16=10.9.0.1': expected a gateway in"));
+  EXPECT_THAT(error("vlan: \"0\""), HasSubstr("vlan: value '0': expected an id from 1 to 4094"));
   EXPECT_THAT(error("idle_spin: -1"), HasSubstr("idle_spin: value '-1': expected"));
   EXPECT_THAT(error("lanes: 2\ncpus: \"1\""), HasSubstr("as many as lanes, 2"));
   EXPECT_THAT(error("lanes: 2\nlains: 3"), HasSubstr("line 2"));

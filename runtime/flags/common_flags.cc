@@ -84,6 +84,20 @@ Value Device(std::string* target) {
   return value;
 }
 
+Value VlanTag(std::optional<Vlan>* target) {
+  Value value;
+  value.placeholder = "ID[:PRIORITY]";
+  value.expected = "an id from 1 to 4094, alone or with a priority from 0 to 7, such as 7 or 7:3";
+  if (target->has_value()) value.standard = (*target)->ToString();
+  value.read = [target](std::string_view text) {
+    const auto vlan = Vlan::Parse(text);
+    if (!vlan) return false;
+    *target = vlan;
+    return true;
+  };
+  return value;
+}
+
 bool InReach(const CommonFlags& common, const IpAddress& address) {
   return (address.is_v6() && address.IsLinkLocal()) ||
          std::ranges::any_of(common.addresses,
@@ -98,7 +112,7 @@ std::optional<Mistake> CheckKernel(const FlagParser& parser, const CommonFlags& 
   if (!common.on_kernel()) return std::nullopt;
   if (common.device != "kernel:")
     return Mistake{"--device", "value '" + common.device + "'", "kernel: alone, it has no options"};
-  for (const char* flag : {"--address", "--gateway", "--neighbor", "--capture"}) {
+  for (const char* flag : {"--address", "--gateway", "--neighbor", "--vlan", "--capture"}) {
     if (!parser.WasGiven(flag)) continue;
     return Mistake{flag, "cannot go with --device " + common.device,
                    "a device that carries frames, such as ring: or tap:NAME"};
@@ -217,6 +231,10 @@ void AddCommonFlags(FlagParser& parser, CommonFlags& common) {
                            "ADDR=MAC of a host such as 10.77.0.1=02:00:00:00:00:01", &ParseNeighbor,
                            &Print),
       "a neighbor that needs no address resolution");
+  parser.AddFlag(
+      "--vlan", VlanTag(&common.vlan),
+      "the VLAN of the device's link that the stack is on, and what its frames' tags say "
+      "of their priority");
   parser.AddFlag("--listen", SocketAddress(&common.listen),
                  "where to accept connections: the kernel's side on ring: and kernel:, the port on "
                  "--address on other devices");

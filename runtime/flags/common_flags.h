@@ -1,7 +1,8 @@
 // CommonFlags: the flags that every program of this project has.
 //
 //   --device URI         --address ADDR/LEN    --gateway ADDR    --neighbor ADDR=MAC
-//   --listen ADDR:PORT   --seconds S           --capture FILE    --help
+//   --vlan ID[:PRIORITY] --listen ADDR:PORT    --seconds S       --capture FILE
+//   --help
 //
 // On `ring`, --listen is the forwarder's kernel address; on `kernel:` the server's own; on other
 // devices its port is the one on --address.
@@ -17,6 +18,7 @@
 #include "core/ip_address.h"
 #include "core/mac_address.h"
 #include "core/time.h"
+#include "core/vlan.h"
 #include "runtime/flags/flag_parser.h"
 
 namespace corelane::runtime {
@@ -35,6 +37,7 @@ struct CommonFlags {
   std::vector<IpPrefix> addresses;        // unicast, each once
   std::vector<IpAddress> gateways;        // at most one of a family, in reach of an address
   std::vector<StaticNeighbor> neighbors;  // in reach of an address
+  std::optional<Vlan> vlan;               // none: frames without a tag
   std::optional<Endpoint> listen;
   std::optional<Duration> seconds;  // none: until a signal
   std::string capture;              // a file name; empty: none

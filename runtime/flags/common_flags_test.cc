@@ -73,11 +73,21 @@ TEST_F(CommonFlagsTest, AllOfThem) {
   EXPECT_EQ(common_.capture, "x.pcap");
 }
 
+TEST_F(CommonFlagsTest, AVlanMayHaveAPriority) {
+  EXPECT_EQ(Parse({}), std::nullopt);
+  EXPECT_EQ(common_.vlan, std::nullopt);
+  EXPECT_EQ(Parse({"--vlan=7"}), std::nullopt) << err_.str();
+  EXPECT_EQ(common_.vlan, (Vlan{.id = 7}));
+  EXPECT_EQ(Parse({"--vlan=4094:3"}), std::nullopt) << err_.str();
+  EXPECT_EQ(common_.vlan, (Vlan{.id = 4094, .priority = 3}));
+}
+
 TEST_F(CommonFlagsTest, HelpShowsTheDefaults) {
   EXPECT_EQ(Parse({"--help"}), 0);
-  for (const char* text : {"--device URI", "(default ring:)", "--address ADDR/LEN",
-                           "--gateway ADDR", "--neighbor ADDR=MAC", "--listen ADDR:PORT",
-                           "--seconds S", "--capture FILE", "10.77.0.2/24 fd77::2/64"}) {
+  for (const char* text :
+       {"--device URI", "(default ring:)", "--address ADDR/LEN", "--gateway ADDR",
+        "--neighbor ADDR=MAC", "--vlan ID[:PRIORITY]", "--listen ADDR:PORT", "--seconds S",
+        "--capture FILE", "10.77.0.2/24 fd77::2/64"}) {
     EXPECT_THAT(out_.str(), HasSubstr(text));
   }
 }
@@ -155,6 +165,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--neighbor", "10.77.0.1=ff:ff:ff:ff:ff:ff"},
              "--neighbor: value '10.77.0.1=ff:ff:ff:ff:ff:ff': expected ADDR=MAC of a host such as "
              "10.77.0.1=02:00:00:00:00:01"},
+        Case{{"--vlan", "4095"},
+             "--vlan: value '4095': expected an id from 1 to 4094, alone or with a priority from 0 "
+             "to 7, such as 7 or 7:3"},
+        Case{{"--vlan", "7:8"},
+             "--vlan: value '7:8': expected an id from 1 to 4094, alone or with a priority from 0 "
+             "to 7, such as 7 or 7:3"},
         Case{{"--listen", "8080"},
              "--listen: value '8080': expected ADDR:PORT such as 127.0.0.1:8080 or [::1]:8080"},
         Case{{"--seconds", "0"},
@@ -173,6 +189,9 @@ INSTANTIATE_TEST_SUITE_P(
              "no options"},
         Case{{"--device=kernel:", "--address=10.0.0.1/24"},
              "--address: cannot go with --device kernel:: expected a device that carries frames, "
+             "such as ring: or tap:NAME"},
+        Case{{"--device=kernel:", "--vlan=7"},
+             "--vlan: cannot go with --device kernel:: expected a device that carries frames, "
              "such as ring: or tap:NAME"},
         Case{{"--device=kernel:", "--capture=x"},
              "--capture: cannot go with --device kernel:: expected a device that carries frames, "
