@@ -22,6 +22,8 @@ import unittest
 import zlib
 from xml.sax import saxutils
 
+import tagger
+
 INTERFACE = "corelane0"
 KERNEL_ADDRESSES = ("10.77.0.1/24", "fd77::1/64")
 SERVER_ADDRESSES = {"v4": "10.77.0.2", "v6": "fd77::2"}
@@ -143,28 +145,45 @@ class Server:
 
 
 class TapServer(Server):
-    """A server on a TAP interface, with the kernel's end configured."""
+    """A server on a TAP interface, with the kernel's end configured; on a VLAN where one is given."""
 
-    def __init__(self, *flags, device="tap:" + INTERFACE):
+    def __init__(self, *flags, device="tap:" + INTERFACE, vlan=None, patience=30):
         if _no_tap:
             raise unittest.SkipTest(_no_tap)
+        self._tagger = None
         super().__init__("--device", device, *flags)
         try:
-            for address in KERNEL_ADDRESSES:
-                check_run("ip", "address", "add", address, "dev", INTERFACE, *(["nodad"] if ":" in address else []))
             check_run("ip", "link", "set", "dev", INTERFACE, "up")
+            interface = INTERFACE if vlan is None else self._make_vlan(vlan)
+            for address in KERNEL_ADDRESSES:
+                check_run("ip", "address", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
+            check_run("ip", "link", "set", "dev", interface, "up")
             for address in SERVER_ADDRESSES.values():
-                self._wait_for(address)
+                self._wait_for(address, patience)
         except BaseException:
             self.kill()
             raise
 
+    def _make_vlan(self, vlan):
+        """The kernel's own VLAN interface where it has such; returns the name."""
+        interface = "%s.%d" % (INTERFACE, vlan)
+        made = run("ip", "link", "add", "link", INTERFACE, "name", interface, "type", "vlan", "id", str(vlan))
+        if made.returncode != 0:
+            self._tagger = tagger.Tagger(INTERFACE, interface, vlan)
+        return interface
+
+    def kill(self):
+        super().kill()
+        if self._tagger is not None:
+            self._tagger.close()
+            self._tagger = None
+
     @staticmethod
-    def _wait_for(address):
-        end = time.monotonic() + 30
+    def _wait_for(address, patience):
+        end = time.monotonic() + patience
         while run("ping", "-c", "1", "-W", "1", address).returncode != 0:
             if time.monotonic() > end:
-                raise AssertionError("%s answers no ping after 30 s" % address)
+                raise AssertionError("%s answers no ping after %d s" % (address, patience))
 
     @staticmethod
     def url_of(family):
