@@ -43,13 +43,13 @@ def complete_checksums(interface):
 class LanesServer(lab.TapServer):
     """Its stderr is a log; what is worse than news is an error."""
 
-    def __init__(self, lanes, *flags):
+    def __init__(self, lanes, *flags, vlan=None):
         if DEVICE == "net_af_packet":
             lab.run("ip", "link", "delete", lab.INTERFACE)
             lab.check_run("ip", "link", "add", lab.INTERFACE, "type", "veth", "peer", "name", VETH)
             lab.check_run("ip", "link", "set", "dev", VETH, "up")
             complete_checksums(lab.INTERFACE)
-        super().__init__("--lanes", str(lanes), *flags, device=uri(lanes))
+        super().__init__("--lanes", str(lanes), *flags, device=uri(lanes), vlan=vlan)
 
     def errors(self):
         return "".join(line for line in super().errors().splitlines(True) if not NEWS.search(line))
@@ -59,8 +59,8 @@ class LanesServer(lab.TapServer):
 
 
 class LanesTest(lab.TestCase):
-    def serve(self, lanes):
-        with LanesServer(lanes) as server:
+    def serve(self, lanes, *flags, vlan=None):
+        with LanesServer(lanes, *flags, vlan=vlan) as server:
             for family, address in lab.SERVER_ADDRESSES.items():
                 url = server.url_of(family)
                 self.assertEqual(lab.curl(url + "/"), "hello\n")
@@ -104,6 +104,9 @@ class LanesTest(lab.TestCase):
 
     def test_4_lanes(self):
         self.serve(4)
+
+    def test_on_a_vlan(self):
+        self.serve(2, "--vlan", "7:3", vlan=7)
 
     def test_from_a_file(self):
         with tempfile.TemporaryDirectory() as folder:
