@@ -35,7 +35,7 @@ class VlanTagTest : public ::testing::Test {
  protected:
   PacketBuf Packet(const Bytes& bytes) {
     PacketBuf packet = pool_.Allocate();
-    std::memcpy(packet.Append(bytes.size()), bytes.data(), bytes.size());
+    std::ranges::copy(bytes, packet.Append(bytes.size()));
     packet->l3_offset = 14;
     packet->l4_offset = 34;
     packet->payload_offset = 54;
