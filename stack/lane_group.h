@@ -210,6 +210,9 @@ class Lane {
   // As driver::DeviceQueue::ArmWake().
   std::optional<driver::WakeSource> ArmWake();
 
+  // Packets that were handed to other lanes and have not come back.
+  size_t on_loan() const { return out_; }
+
   LaneCounters& counters() { return counters_; }
   // Written by this lane, read by lane 0.
   const LaneLoad& load(size_t bucket) const { return loads_[bucket]; }

@@ -340,7 +340,9 @@ void App::Linger(Lane& lane) {
     const Instant now = clock.Now();
     if (now >= end) return;
     if (!lane.stack->Poll(now)) std::this_thread::sleep_for(std::chrono::microseconds(100));
-    if (!done && lane.stack->tcp().orphans() == 0 && !lane.stack->HasOutput()) {
+    // The last word may be with the lane that sends for this one.
+    const bool said = !lane.stack->HasOutput() && group_->lane(lane.index).on_loan() == 0;
+    if (!done && said && lane.stack->tcp().orphans() == 0) {
       done = true;
       --lingering_;
     }
