@@ -44,7 +44,8 @@ class NetRingTest : public ::testing::TestWithParam<bool> {
 
   // A turn of both ends and of the server; the clock moves when nothing is to do.
   void Step() {
-    const bool busy = client().Poll(clock_.Now()) | server().Poll(clock_.Now());
+    const bool client_busy = client().Poll(clock_.Now());
+    const bool busy = server().Poll(clock_.Now()) || client_busy;
     ServeTcp();
     if (busy) return;
     const Instant next = std::min(client().NextDeadline(), server().NextDeadline());

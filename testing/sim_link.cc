@@ -79,7 +79,7 @@ class SimLink::End final : public driver::Device, public driver::DeviceQueue {
   }
   std::optional<driver::WakeSource> ArmWake() override { return driver::WakeSource{}; }
   const driver::QueueStats& stats() const override { return stats_; }
-  PacketPool& pool() { return pool_; }
+  const PacketPool* pool() const override { return &pool_; }
 
  private:
   SimLink& link_;
@@ -98,7 +98,7 @@ SimLink::SimLink(uint32_t index, const SimLinkOptions& options, uint64_t seed, O
 SimLink::~SimLink() = default;
 
 driver::Device& SimLink::device(int end) { return *ends_[end]; }
-PacketPool& SimLink::pool(int end) { return ends_[end]->pool(); }
+const PacketPool& SimLink::pool(int end) const { return *ends_[end]->pool(); }
 
 IpAddress SimLink::address(int end, bool v6) const {
   const auto host = static_cast<uint8_t>(end + 1);

@@ -93,7 +93,7 @@ class SimLink {
   IpAddress address(int end, bool v6) const;
   SimPath& path(int from) { return options_.path[from]; }
   const SimPathStats& stats(int from) const { return lanes_[from].stats; }
-  PacketPool& pool(int end);
+  const PacketPool& pool(int end) const;
 
   // TransmitBurst() of `end` takes nothing before `until`.
   void Stall(int end, Instant until) { lanes_[end].stalled_until = until; }

@@ -53,7 +53,7 @@ const Offload kOffloads[] = {
       .max_tso_size = 5000}},
     {"FlowHash", {.vlan_insert = true, .vlan_strip = true, .flow_hash = true}},
     {"Copies", {.copies_references = true}},
-    {"CopiesTxChecksum", {.tx_checksum_l4 = true, .max_tx_segments = 8, .copies_references = true}},
+    {"CopiesTxChecksum", {.tx_checksum_l4 = true, .copies_references = true, .max_tx_segments = 8}},
     {"Everything", Everything()},
 };
 
