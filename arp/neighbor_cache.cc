@@ -38,6 +38,7 @@ const MacAddress* NeighborCache::Lookup(uint16_t interface, const IpAddress& add
     StartIncomplete(*entry, now);
   }
   handle = {entry, entry->generation};
+  entry->in_use = true;
   switch (StateOf(*entry, now)) {
     case NeighborState::kStale:
       // RFC 4861 §7.3.3: the first packet to a STALE neighbor is sent, and starts the delay.
@@ -61,10 +62,13 @@ void NeighborCache::Resolve(uint16_t interface, const IpAddress& address, Instan
   Lookup(interface, address, now, handle);
   if (handle.entry == nullptr) return;
   Neighbor& entry = *handle.entry;
+  entry.asked = true;
   if (entry.state == NeighborState::kDelay) {
     StartProbe(entry, now);
   } else if (entry.state == NeighborState::kReachable || entry.state == NeighborState::kStatic) {
     entry.changed = ++changes_;
+    entry.asked = false;
+    ++pressing_changes_;
   }
 }
 
@@ -107,7 +111,7 @@ void NeighborCache::OnAdvertisement(uint16_t interface, const IpAddress& address
       ++stats_.ignored;
       return;
     }
-    entry->mac = *mac;
+    SetMac(*entry, *mac);
     entry->is_router = is_router;
     if (solicited) {
       BecomeReachable(*entry, now);
@@ -129,7 +133,7 @@ void NeighborCache::OnAdvertisement(uint16_t interface, const IpAddress& address
   }
   // §7.2.5 (II).
   entry->is_router = is_router;
-  if (differs) entry->mac = *mac;
+  if (differs) SetMac(*entry, *mac);
   if (solicited) {
     BecomeReachable(*entry, now);
   } else if (differs) {
@@ -155,7 +159,7 @@ void NeighborCache::OnSolicitation(uint16_t interface, const IpAddress& address,
       entry->state == NeighborState::kIncomplete || entry->state == NeighborState::kFailed;
   // RFC 4861 §7.2.3: a different address makes the entry STALE, the same one changes nothing.
   if (!unresolved && entry->mac == mac) return;
-  entry->mac = mac;
+  SetMac(*entry, mac);
   BecomeStale(*entry);
   if (!entry->pending.empty()) SetOutput(*entry);
 }
@@ -229,6 +233,7 @@ bool NeighborCache::AddStatic(uint16_t interface, const IpAddress& address, cons
   EnterState(*entry, NeighborState::kStatic);
   entry->mac = mac;
   entry->changed = ++changes_;
+  ++pressing_changes_;
   entry->usable_until = kNever;
   if (!entry->pending.empty()) SetOutput(*entry);
   return true;
@@ -288,6 +293,7 @@ Neighbor* NeighborCache::Create(uint16_t interface, const IpAddress& address, bo
   entry->address = address;
   entry->mac = MacAddress();
   entry->is_router = false;
+  entry->in_use = entry->asked = false;
   uint32_t& bucket = buckets_[Bucket(interface, address)];
   entry->next_in_bucket = bucket;
   bucket = entry->index;
@@ -358,6 +364,16 @@ void NeighborCache::EnterState(Neighbor& entry, NeighborState state) {
   entry.solicit_due = false;
 }
 
+// Before the state that comes with it.
+void NeighborCache::SetMac(Neighbor& entry, const MacAddress& mac) {
+  const bool unresolved =
+      entry.state == NeighborState::kIncomplete || entry.state == NeighborState::kFailed;
+  const bool moved = entry.in_use && !entry.mac.IsZero() && !(entry.mac == mac);
+  if (moved || (unresolved && entry.asked)) ++pressing_changes_;
+  if (unresolved) entry.asked = false;
+  entry.mac = mac;
+}
+
 void NeighborCache::StartIncomplete(Neighbor& entry, Instant now) {
   if (incomplete_count_ >= config_.max_incomplete) {
     ++stats_.evicted;
@@ -373,6 +389,8 @@ void NeighborCache::BecomeReachable(Neighbor& entry, Instant now) {
   EnterState(entry, NeighborState::kReachable);
   entry.reachable_until = entry.usable_until = now + reachable_time_;
   entry.changed = ++changes_;
+  if (entry.asked) ++pressing_changes_;
+  entry.asked = false;
   reachable_.PushBack(entry);
 }
 

@@ -67,6 +67,8 @@ struct Neighbor {
   MacAddress mac;
   NeighborState state = NeighborState::kFree;  // kReachable may have run out: use StateOf()
   bool is_router = false;
+  bool in_use = false;  // was looked up
+  bool asked = false;   // by Resolve(), and is not known to be reachable since
   Instant reachable_until = Instant::min();
   IpAddress address;
   uint16_t interface = 0;
@@ -220,6 +222,9 @@ class NeighborCache {
   }
   // Grows whenever a neighbor is learned or confirmed.
   uint64_t changes() const { return changes_; }
+  // Grows with those of them that others must know of at once: what Resolve() asked for is known,
+  // or a neighbor in use has another MAC address. Strangers' requests alone never make it grow.
+  uint64_t pressing_changes() const { return pressing_changes_; }
   size_t size() const { return size_; }
   size_t incomplete() const { return incomplete_count_; }
   size_t pending_packets() const { return pending_count_; }
@@ -241,6 +246,7 @@ class NeighborCache {
 
   // Changes of state; each leaves timer, lists and usable_until consistent.
   void EnterState(Neighbor& entry, NeighborState state);
+  void SetMac(Neighbor& entry, const MacAddress& mac);
   void StartIncomplete(Neighbor& entry, Instant now);
   void BecomeReachable(Neighbor& entry, Instant now);
   void BecomeStale(Neighbor& entry);
@@ -265,6 +271,7 @@ class NeighborCache {
   size_t created_ = 0;
   size_t size_ = 0;
   uint64_t changes_ = 0;
+  uint64_t pressing_changes_ = 0;
   size_t incomplete_count_ = 0;
   size_t pending_count_ = 0;
   std::vector<uint32_t> buckets_;

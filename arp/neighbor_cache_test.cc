@@ -192,6 +192,47 @@ TEST_F(NeighborCacheTest, RegularConfirmationKeepsAnEntryReachableForEver) {
   }
 }
 
+TEST_F(NeighborCacheTest, WhoAsksForSomebodyElseIsToldOfWhatIsKnown) {
+  cache_->Resolve(0, kPeer, now_);
+  ASSERT_EQ(State(), NeighborState::kIncomplete);
+  EXPECT_EQ(Poll().size(), 1u);
+  EXPECT_EQ(cache_->changes(), 0u) << "nothing is known yet";
+  Advertise(kMac, true, false);
+  const uint64_t learned = cache_->changes();
+  EXPECT_EQ(learned, 1u);
+  EXPECT_EQ(cache_->Get(0, kPeer)->changed, learned);
+  // Once more, as the one who asks may have missed it.
+  cache_->Resolve(0, kPeer, now_);
+  EXPECT_EQ(State(), NeighborState::kReachable);
+  EXPECT_EQ(cache_->Get(0, kPeer)->changed, learned + 1);
+  EXPECT_EQ(cache_->changes(), learned + 1);
+  EXPECT_TRUE(Poll().empty());
+}
+
+TEST_F(NeighborCacheTest, WhoAsksForSomebodyElseDoesNotWaitForTheDelay) {
+  MakeReachable();
+  Advance(2 * config_.base_reachable_time);
+  ASSERT_EQ(State(), NeighborState::kStale);
+  const uint64_t before = cache_->changes();
+  cache_->Resolve(0, kPeer, now_);
+  EXPECT_EQ(State(), NeighborState::kProbe);
+  const auto out = Poll();
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].kind, Kind::kSolicitUnicast);
+  EXPECT_EQ(cache_->changes(), before);
+  Advertise(kOtherMac, true, true);
+  EXPECT_EQ(cache_->changes(), before + 1);
+  EXPECT_EQ(cache_->Get(0, kPeer)->mac, kOtherMac);
+}
+
+TEST_F(NeighborCacheTest, AStaticOneIsToldAtOnce) {
+  ASSERT_TRUE(cache_->AddStatic(0, kPeer, kMac));
+  const uint64_t before = cache_->changes();
+  cache_->Resolve(0, kPeer, now_);
+  EXPECT_EQ(cache_->Get(0, kPeer)->changed, before + 1);
+  EXPECT_TRUE(Poll().empty());
+}
+
 TEST_F(NeighborCacheTest, ConfirmationDoesNotResolve) {
   Lookup();
   cache_->Confirm(handle_, now_);
@@ -263,6 +304,42 @@ TEST_F(NeighborCacheTest, AnUnsolicitedAnswerResolvesToStale) {
   Advertise(kMac, false, true);
   EXPECT_EQ(State(), NeighborState::kStale);
   EXPECT_EQ(Poll().size(), 1u);
+}
+
+TEST_F(NeighborCacheTest, StrangersAloneMakeNoChangeThatPresses) {
+  for (uint32_t i = 0; i < 20; ++i) {
+    cache_->OnSolicitation(0, PeerNumber(i), kMac, now_);
+    cache_->OnSolicitation(0, PeerNumber(i), kOtherMac, now_);
+  }
+  EXPECT_EQ(cache_->changes(), 40u);
+  EXPECT_EQ(cache_->pressing_changes(), 0u);
+  MakeReachable();
+  EXPECT_EQ(cache_->pressing_changes(), 0u) << "only this cache's user waited for it";
+  Advertise(kOtherMac, false, true);
+  EXPECT_EQ(cache_->pressing_changes(), 1u) << "it is in use";
+  cache_->OnSolicitation(0, kPeer, kMac, now_);
+  EXPECT_EQ(cache_->pressing_changes(), 2u);
+  Advertise(kMac, true, true);
+  EXPECT_EQ(cache_->pressing_changes(), 2u) << "confirmed, which can wait";
+}
+
+TEST_F(NeighborCacheTest, WhatSomebodyElseAskedForPresses) {
+  cache_->Resolve(0, kPeer, now_);
+  EXPECT_EQ(cache_->pressing_changes(), 0u);
+  Advertise(kMac, true, false);
+  EXPECT_EQ(cache_->pressing_changes(), 1u);
+  cache_->Resolve(0, kPeer, now_);
+  EXPECT_EQ(cache_->pressing_changes(), 2u) << "known";
+  now_ += seconds(60);
+  cache_->Resolve(0, kPeer, now_);
+  EXPECT_EQ(State(), NeighborState::kProbe);
+  EXPECT_EQ(cache_->pressing_changes(), 2u);
+  Advertise(kMac, true, false);
+  EXPECT_EQ(cache_->pressing_changes(), 3u);
+  // An answer by a request of the neighbor's own.
+  cache_->Resolve(0, PeerNumber(1), now_);
+  cache_->OnSolicitation(0, PeerNumber(1), kMac, now_);
+  EXPECT_EQ(cache_->pressing_changes(), 4u);
 }
 
 TEST_F(NeighborCacheTest, AnAdvertisementWithoutAddressDoesNotResolve) {

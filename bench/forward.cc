@@ -112,7 +112,7 @@ std::vector<std::vector<uint8_t>> FramesOf(const stack::Steering& steering, size
                                            size_t payload) {
   std::vector<std::vector<uint8_t>> frames;
   for (uint16_t port = 20000; frames.size() < kFlows; ++port) {
-    if (steering.LandsOn({kLocal, kRemote, kPort, port}, lane)) {
+    if (steering.LandsOn(ip::protocol::kTcp, {kLocal, kRemote, kPort, port}, lane)) {
       frames.push_back(MakeFrame(port, payload));
     }
   }

@@ -29,5 +29,10 @@ def beside(programs, arguments, secs):
     return total
 
 
+def hop(programs, arguments, secs):
+    """Threads pin themselves to the first two CPUs."""
+    return result_of(start(programs, [*arguments, f"secs={secs}"]))
+
+
 def forward(programs, arguments, secs):
     return result_of(start(programs, [*arguments, f"secs={secs}"]))

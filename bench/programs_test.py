@@ -128,6 +128,14 @@ class ProgramsTest(unittest.TestCase):
         except dpdk_cases.Skipped as reason:
             print(f"SKIPPED: {reason}")
 
+    @unittest.skipIf(os.cpu_count() < 2, "one CPU")
+    def test_what_another_cpu_costs(self):
+        result = json.loads(run("hop", "secs=0.05").stdout)
+        self.assertGreater(result["round_trip_ns"], 0)
+        result = json.loads(run("forward", "size=100", "secs=0.05").stdout)
+        self.assertGreater(result["packets"], 0)
+        self.assertGreater(result["owner_ns"], 0)
+
     def test_no_retransmission_on_a_perfect_wire(self):
         # Losses would only show as less speed otherwise.
         result = self.inproc("bulk")
@@ -179,7 +187,7 @@ class ProgramsTest(unittest.TestCase):
         self.assertIn("size", self.refused("udp_echo", "file=/tmp/x", "size=2000"))
 
     def test_help(self):
-        for program in ["inproc", "floor", "sockets", "pair", "udp_echo"]:
+        for program in ["inproc", "floor", "sockets", "pair", "udp_echo", "hop", "forward"]:
             done = run(program, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertIn("secs", done.stdout)

@@ -37,10 +37,11 @@ class Case:
 # Groups whose rows stand beside a figure of somebody else's.
 MEMIF = "two processes, net_memif between them"
 PCAP = "UDP datagrams of net_pcap, sent back"
-LANES = "two lanes on two CPUs, beside two processes that share nothing"
+LANES = "two lanes on two CPUs beside one, and two processes that share nothing"
 DEVICES = "two stacks, one thread, on DPDK's net_ring beside ours"
 FORWARD = "a packet that arrives at the wrong lane"
-KNOWN = {MEMIF: "Seastar", PCAP: "testpmd", LANES: "shared 0", DEVICES: "ring", FORWARD: "at most"}
+HOP = "hop: a cache line to the other CPU and back"
+KNOWN = {MEMIF: "Seastar", PCAP: "testpmd", LANES: "one lane", DEVICES: "ring", FORWARD: "at most"}
 
 
 def words(**keys):
@@ -106,15 +107,17 @@ def lane_cases_of_all():
         name = " ".join([mode, *more])
         key = "gbit_s" if mode == "bulk" else "per_s"
         one = ["inproc", mode, *more]
-        alone, two = f"two times inproc {name}", f"inproc {name} lanes=2"
+        alone, two = f"inproc {name} lanes=1", f"inproc {name} lanes=2"
+        beside = f"{two} as two processes"
+        cases.append(Case(LANES, alone, [*one, "lanes=1"], key))
         cases.append(Case(LANES, two, [*one, "lanes=2"], key, known=alone))
-        cases.append(Case(LANES, alone, one, key, run=lane_cases.beside))
-        cases.append(Case(LANES, f"inproc {name} lanes=1", [*one, "lanes=1"], key))
+        cases.append(Case(LANES, beside, one, key, run=lane_cases.beside, known=alone))
         if mode != "crr":
             ring = f"inproc {name} device=ring"
             cases.append(Case(DEVICES, f"inproc {name} device=dpdk:net_ring", [*one, "device=dpdk:net_ring"], key,
                               known=ring))
             cases.append(Case(DEVICES, ring, [*one, "device=ring"], key))
+    cases.append(Case(FORWARD, HOP, ["hop"], "round_trip_ns", run=lane_cases.hop))
     for size in [64, 1400]:
         cases.append(Case(FORWARD, f"forward size={size}", ["forward", f"size={size}"], "forward_ns",
                           run=lane_cases.forward, known=150.0))
@@ -216,7 +219,7 @@ def compare(c, by_name):
     known = c.known
     if known in by_name:
         known = statistics.median(by_name[known].values()) if by_name[known].results else None
-    return [number(known), f"{median / known:.2f}"] if isinstance(known, float) else ["", ""]
+    return [number(known), f"{median / known:.2f}"] if isinstance(known, (int, float)) else ["", ""]
 
 
 def median_of(c, key, digits):
@@ -238,7 +241,7 @@ def print_cases(cases, out):
                 out.append(f"{c.name}: {c.error}")
                 continue
             values = c.values()
-            unit = {"gbit_s": "Gbit/s", "forward_ns": "ns"}.get(c.key, "/s")
+            unit = {"gbit_s": "Gbit/s", "forward_ns": "ns", "round_trip_ns": "ns"}.get(c.key, "/s")
             spread = [number(f(values)) for f in (min, statistics.median, max)]
             out.append(row([c.name, unit, *spread, *compare(c, by_name), median_of(c, "cpus", 2),
                             median_of(c, "adds_per_ns", 1)], widths))
@@ -315,6 +318,8 @@ def main():
     os.makedirs(options.out, exist_ok=True)
     cases = [c for c in all_cases() if options.only in c.name]
     wanted = {c.floor for c in cases} | {c.known for c in cases}
+    if any(c.group == MEMIF for c in cases):
+        wanted.add(HOP)
     cases += [c for c in all_cases() if c.name in wanted and options.only not in c.name]
     hot_path = options.only in "hot_path"
     if not cases and not hot_path and options.only not in "instructions":

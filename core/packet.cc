@@ -153,7 +153,8 @@ PacketBuf PacketBuf::Clone(PacketPool& pool) const {
   to->flow_hash = from->flow_hash;
   to->segment_size = from->segment_size;
   to->segment_count = from->segment_count;
-  to->flags = from->flags & static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  to->flags =
+      from->flags & static_cast<uint8_t>(~(PacketHead::kHasDataSum | PacketHead::kHasPayloadSum));
   to->ecn = from->ecn;
   to->interface = from->interface;
   to->vlan_tci = from->vlan_tci;

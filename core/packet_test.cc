@@ -281,7 +281,7 @@ TEST(Packet, CloneOfManySegmentsAndExhaustion) {
   PacketBuf packet = MakePacket(pool, Bytes(60, 1));
   for (uint8_t i = 2; i < 6; ++i) packet.AppendChain(MakePacket(pool, Bytes(60, i)));
   packet->vlan_tci = 5;
-  packet->flags = PacketHead::kHasVlan | PacketHead::kHasDataSum;
+  packet->flags = PacketHead::kHasVlan | PacketHead::kHasDataSum | PacketHead::kHasPayloadSum;
   {
     const PacketBuf clone = packet.Clone(pool);
     ASSERT_TRUE(clone);

@@ -5,7 +5,8 @@
 //   reader, between two uses:     if (readers.Changed(i)) { c = &config.Load(); readers.Seen(i); }
 //
 // A value that was replaced is freed once every reader has said that it has seen the change, so a
-// reader that rests keeps it alive. What a reader does costs one load while nothing changes.
+// reader that sleeps keeps all later ones alive: who publishes often looks at retired(), and wakes
+// the readers that lag. What a reader does costs one load while nothing changes.
 
 #ifndef CORELANE_CORE_PUBLISHED_H_
 #define CORELANE_CORE_PUBLISHED_H_
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -49,6 +51,12 @@ class Readers {
     const uint64_t next = version_.load(std::memory_order_relaxed) + 1;
     version_.store(next, std::memory_order_release);
     return next;
+  }
+  // Whether reader i has not seen more than the last `changes`. None that rests lags.
+  bool Lags(size_t i, uint64_t changes) const {
+    const uint64_t seen = seen_[i].shared.load(std::memory_order_acquire);
+    const uint64_t version = version_.load(std::memory_order_relaxed);
+    return seen < version && version - seen > changes;
   }
   // Every reader has seen it, and all before.
   uint64_t SeenByAll() const {
@@ -89,7 +97,7 @@ class Published {
     current_.store(next.release(), std::memory_order_release);
     retired_.emplace_back(readers_.Advance(), std::move(old));
     const uint64_t seen = readers_.SeenByAll();
-    std::erase_if(retired_, [seen](const auto& r) { return r.first <= seen; });
+    while (!retired_.empty() && retired_.front().first <= seen) retired_.pop_front();
   }
   // Replaced values that some reader may still use.
   size_t retired() const { return retired_.size(); }
@@ -97,7 +105,7 @@ class Published {
  private:
   Readers& readers_;
   std::atomic<const T*> current_;
-  std::vector<std::pair<uint64_t, std::unique_ptr<const T>>> retired_;
+  std::deque<std::pair<uint64_t, std::unique_ptr<const T>>> retired_;  // oldest first
 };
 
 }  // namespace corelane

@@ -61,6 +61,24 @@ TEST(Published, RestingReadersKeepNothingAlive) {
   EXPECT_EQ(alive, 1);
 }
 
+TEST(Published, ReadersLagUntilTheyHaveSeenTheLastChanges) {
+  int alive = 0;
+  Readers readers(2);
+  Published<Value> value(readers, std::make_unique<const Value>(1, &alive));
+  EXPECT_FALSE(readers.Lags(0, 0)) << "it rests";
+  readers.Seen(0, readers.Version());
+  EXPECT_FALSE(readers.Lags(0, 0));
+  for (int i = 0; i < 100; ++i) value.Publish(std::make_unique<const Value>(2 + i, &alive));
+  EXPECT_TRUE(readers.Lags(0, 99));
+  EXPECT_FALSE(readers.Lags(0, 100));
+  EXPECT_FALSE(readers.Lags(1, 0));
+  EXPECT_EQ(value.retired(), 100u);
+  readers.Seen(0, readers.Version());
+  EXPECT_FALSE(readers.Lags(0, 0));
+  value.Publish(std::make_unique<const Value>(0, &alive));
+  EXPECT_EQ(value.retired(), 1u);
+}
+
 // Under TSan: no race between a reader's use and the writer's delete.
 TEST(Published, ThreadsReadWhileOneWrites) {
   constexpr int kChanges = 2000;

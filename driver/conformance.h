@@ -109,8 +109,9 @@ class DeviceConformance : public ::testing::TestWithParam<ConformanceCase> {
   PacketBuf Packet(const Frame& frame);
   // Sends one packet, which the device must take.
   void Send(const Frame& frame);
-  // All that the device has received, without frames that are not from MakeFrame().
-  std::vector<Frame> ReceiveAll();
+  // All that the device has received, without frames that are not from MakeFrame(). Waits until
+  // there are as many as expected, for ten seconds at most.
+  std::vector<Frame> ReceiveAll(size_t expected = 0);
   // All that the device has sent; moves on what the device holds back.
   std::vector<Frame> PeerReceiveAll();
   // The peer sends, which must succeed. Does nothing for a device that hears nobody.

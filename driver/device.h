@@ -43,7 +43,7 @@ namespace corelane::driver {
 struct Capabilities {
   bool tx_checksum_ipv4 = false;  // completes an IPv4 header checksum marked kPartial
   bool tx_checksum_l4 = false;    // completes TCP and UDP checksums marked kPartial
-  bool rx_checksum = false;       // marks received l3/l4 checksums kGood or kBad
+  bool rx_checksum = false;       // marks received l3 or l4 checksums, or both, kGood or kBad
   bool tso = false;  // cuts packets with segment_size into frames (implies both tx checksums)
   bool lro = false;  // may deliver merged TCP packets, with segment_size and segment_count
   bool vlan_insert = false;  // inserts vlan_tci where kHasVlan is set
@@ -54,6 +54,14 @@ struct Capabilities {
   uint16_t max_tx_segments =
       1;                      // segments of one packet that it can gather; 1: linear packets only
   uint32_t max_tso_size = 0;  // bytes of TCP payload in one packet with segment_size
+  // Segments of a packet with segment_size; 0: as of any other. Each of its frames may span as many
+  // as any other.
+  uint16_t max_tso_segments = 0;
+
+  // Of a packet that the device cuts, or of one that it sends as it is.
+  uint16_t MaxSegments(bool cuts) const {
+    return cuts && max_tso_segments != 0 ? max_tso_segments : max_tx_segments;
+  }
 };
 
 struct DeviceInfo {
@@ -107,11 +115,11 @@ class DeviceQueue {
   // Moves up to out.size() received packets into out[0..returned). Never blocks.
   virtual size_t ReceiveBurst(Instant now, std::span<PacketBuf> out) = 0;
 
-  // Takes a prefix of `in` and returns its length: taken handles are left null, the others
-  // untouched. Packets of any pool are taken; those of AllocateBurst() may spare a copy. Less than
-  // in.size() means that the queue is full for now. A packet that the device can never send (too
-  // long, too many segments) is taken, freed and counted in tx_dropped: it must not block the
-  // queue. Never blocks.
+  // Takes a prefix of `in` and returns its length: taken handles are left null, the others hold
+  // what they held, a packet of another pool perhaps as a copy of the queue's own. Packets of any
+  // pool are taken; those of AllocateBurst() may spare a copy. Less than in.size() means that the
+  // queue is full for now. A packet that the device can never send (too long, too many segments) is
+  // taken, freed and counted in tx_dropped: it must not block the queue. Never blocks.
   virtual size_t TransmitBurst(Instant now, std::span<PacketBuf> in) = 0;
 
   // Fills out[0..returned) with empty packets that this device can send from; less than out.size():
@@ -132,10 +140,20 @@ class DeviceQueue {
   virtual const PacketPool* pool() const { return nullptr; }
 };
 
+// Of what, besides its two addresses, the queue of a received packet is chosen. Fragments and other
+// protocols have no ports.
+struct RssPorts {
+  bool tcp = true;
+  bool udp = true;
+
+  friend bool operator==(const RssPorts&, const RssPorts&) = default;
+};
+
 // How a device spreads received packets over its queues.
 struct RssInfo {
   std::vector<uint8_t> key;     // of the Toeplitz hash: 40 bytes or more
   std::vector<uint16_t> table;  // the queue for each value of the hash's low bits: a power of two
+  RssPorts ports;
 };
 
 // A port. Owns its queues; the queues' packets must have come back before it is destroyed. Built

@@ -180,7 +180,8 @@ size_t FaultQueue::TransmitBurst(Instant now, std::span<PacketBuf> in) {
       break;
     }
     PacketBuf packet = std::move(in[n]);
-    if (!CanSend(*packet.head(), limits_) || packet.segments() > limits_.max_segments) {
+    if (!CanSend(*packet.head(), limits_) ||
+        packet.segments() > limits_.MaxSegments(*packet.head())) {
       ++stats_.tx_dropped;
       continue;
     }

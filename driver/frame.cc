@@ -63,7 +63,8 @@ PacketBuf CopyPacket(const PacketHead& packet, PacketPool& pool) {
   copy->flow_hash = packet.flow_hash;
   copy->segment_size = packet.segment_size;
   copy->segment_count = packet.segment_count;
-  copy->flags = packet.flags & static_cast<uint8_t>(~PacketHead::kHasDataSum);
+  copy->flags =
+      packet.flags & static_cast<uint8_t>(~(PacketHead::kHasDataSum | PacketHead::kHasPayloadSum));
   copy->ecn = packet.ecn;
   copy->interface = packet.interface;
   copy->vlan_tci = packet.vlan_tci;

@@ -22,13 +22,19 @@ inline constexpr uint32_t kMaxTsoFrame = kEthernetHeader + kVlanTag + 65535;
 struct TxLimits {
   uint32_t max_frame = 0;  // bytes of a frame without a VLAN tag
   uint32_t max_segments = 1;
-  uint32_t max_tso_size = 0;  // 0: no segmentation offload
+  uint32_t max_tso_segments = 1;  // of a packet that is cut
+  uint32_t max_tso_size = 0;      // 0: no segmentation offload
 
   TxLimits() = default;
   explicit TxLimits(const DeviceInfo& info)
       : max_frame(info.mtu + kEthernetHeader),
-        max_segments(info.capabilities.max_tx_segments),
+        max_segments(info.capabilities.MaxSegments(false)),
+        max_tso_segments(info.capabilities.MaxSegments(true)),
         max_tso_size(info.capabilities.tso ? info.capabilities.max_tso_size : 0) {}
+
+  uint32_t MaxSegments(const PacketHead& head) const {
+    return head.segment_size != 0 ? max_tso_segments : max_segments;
+  }
 };
 
 namespace internal {

@@ -70,6 +70,21 @@ TEST_F(CanSendTest, SegmentedPackets) {
   EXPECT_FALSE(WithLength(30000));  // no offload
 }
 
+TEST(TxLimits, APacketThatIsCutMayHaveMoreSegments) {
+  DeviceInfo info;
+  info.capabilities.max_tx_segments = 8;
+  PacketPool pool(1);
+  const PacketBuf packet = pool.Allocate();
+  const auto most = [&](uint16_t segment_size) {
+    packet->segment_size = segment_size;
+    return TxLimits(info).MaxSegments(*packet.head());
+  };
+  EXPECT_EQ(most(1448), 8u);
+  info.capabilities.max_tso_segments = 64;
+  EXPECT_EQ(most(1448), 64u);
+  EXPECT_EQ(most(0), 8u);
+}
+
 TEST(SentToReceived, CountsTheFramesOfASegmentedPacket) {
   PacketPool pool(1, 70000, 0);
   PacketBuf packet = pool.Allocate();
@@ -92,7 +107,7 @@ TEST(CopyPacket, CopiesBytesAcrossSegmentsOfAnySize) {
   EXPECT_EQ(packet.segments(), 4u);
   packet->l4_offset = 34;
   packet->l4_checksum = ChecksumState::kPartial;
-  packet->flags = PacketHead::kHasDataSum | PacketHead::kHasVlan;
+  packet->flags = PacketHead::kHasDataSum | PacketHead::kHasPayloadSum | PacketHead::kHasVlan;
   for (const size_t room : {64, 100, 256, 4096}) {
     PacketPool to(64, room, 32);
     const PacketBuf copy = CopyPacket(*packet.head(), to);

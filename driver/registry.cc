@@ -55,7 +55,7 @@ OpenOptions TakeCommonOptions(OptionReader& reader, const OpenOptions& standard,
                               uint16_t max_queues, uint16_t max_mtu) {
   // RFC 8200 §5: no link of IPv6 has an MTU below 1280; IPv4 alone needs 68 (RFC 791).
   constexpr uint16_t kMinMtu = 68;
-  OpenOptions taken;
+  OpenOptions taken = standard;
   taken.queues = static_cast<uint16_t>(reader.Unsigned("queues", standard.queues, 1, max_queues));
   taken.mtu = static_cast<uint16_t>(reader.Unsigned("mtu", standard.mtu, kMinMtu, max_mtu));
   taken.pool_packets =

@@ -19,6 +19,8 @@
 
 #include "absl/status/statusor.h"
 #include "core/mac_address.h"
+#include "core/time.h"
+#include "core/toeplitz.h"
 #include "driver/device.h"
 #include "driver/uri.h"
 
@@ -30,6 +32,9 @@ struct OpenOptions {
   uint16_t mtu = 1500;
   uint32_t pool_packets = 8192;   // packets of each queue's pool; their memory comes when needed
   std::optional<MacAddress> mac;  // none: the device's own choice
+  // For devices that spread packets over their queues: others ignore them, and software does it.
+  std::optional<Toeplitz::Key> rss_key;  // none: the device's own
+  RssPorts rss_ports;                    // as far as the device can
   // Added to an Instant's time gives the time since 1970: for devices that write files.
   Duration wall_offset{0};
 };

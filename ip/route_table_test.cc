@@ -117,5 +117,23 @@ TEST(RouteTableTest, AgreesWithALinearSearch) {
   }
 }
 
+TEST(RouteTableTest, AnotherTablesRoutesReplaceItsOwn) {
+  RouteTable table;
+  ASSERT_TRUE(table.AddConnected(0, P("10.0.0.5/24")).ok());
+  RouteTable other;
+  ASSERT_TRUE(other.AddConnected(1, P("10.1.0.5/24")).ok());
+  ASSERT_TRUE(other.Add(Via("0.0.0.0/0", "10.1.0.1", 1)).ok());
+  const uint64_t before = table.generation();
+  table.Replace(other);
+  EXPECT_NE(table.generation(), before);
+  EXPECT_EQ(table.Lookup(A("10.0.0.7"))->NextHop(A("10.0.0.7")), A("10.1.0.1"));
+  EXPECT_EQ(table.Lookup(A("10.1.0.7"))->interface, 1);
+  // They are its own from now on.
+  other.RemoveInterface(1);
+  EXPECT_EQ(table.routes().size(), 2u);
+  table.Replace(other);
+  EXPECT_EQ(table.Lookup(A("10.1.0.7")), nullptr);
+}
+
 }  // namespace
 }  // namespace corelane::ip

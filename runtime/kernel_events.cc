@@ -16,7 +16,7 @@
 #include "runtime/worker.h"
 
 // asio::detail::scheduler has no promise of stability: whoever moves to another Boost looks at its
-// constructor, run_one(), poll(), stopped() and restart(), and at kernel_events_test.
+// constructor, run_one(), poll(), stopped() and restart(), and at worker_test.
 static_assert(BOOST_VERSION / 100 == 1081);
 
 namespace corelane::runtime {

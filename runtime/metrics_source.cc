@@ -28,6 +28,7 @@ void MetricsSource::SetWorker(size_t lane, Worker& worker) {
   info.worker = &worker;
   info.inbox = worker.inbox();
   info.counters = worker.shared_counters();
+  info.readings = std::make_shared<internal::LaneReadingsSlot>();
 }
 
 void MetricsSource::AddDevice(const driver::Device& device) {

@@ -28,11 +28,23 @@ struct LaneOptions {
   std::vector<std::string> stacks;  // of the label `stack`, in the worker's order; else numbers
 };
 
+namespace internal {
+class LaneReadings;  // of runtime/metrics, as is what becomes of it
+
+// Where all who collect from one source find each other's readings of a lane. Whoever comes first
+// puts them there.
+struct LaneReadingsSlot {
+  std::mutex mutex;
+  std::shared_ptr<LaneReadings> readings;
+};
+}  // namespace internal
+
 // A lane as others know it.
 struct LaneInfo {
   Worker* worker = nullptr;  // for its own thread, inside of what it takes out of the inbox
   std::shared_ptr<WorkerInbox> inbox;              // null: there was no worker yet
   std::shared_ptr<const WorkerCounters> counters;  // as above; they stay when the worker is gone
+  std::shared_ptr<internal::LaneReadingsSlot> readings;  // of this worker; as above
   std::string name;
   std::vector<std::string> stacks;  // by their order; those beyond are called by their number
 };

@@ -62,8 +62,10 @@ stack::Stack& Worker::NewStack(const stack::StackOptions& options, stack::Lane* 
 void Worker::AttachStack(stack::Stack& stack) { stacks_.push_back(&stack); }
 
 void Worker::Stop() {
+  // Its own share: with the store, the worker may be gone.
+  const std::shared_ptr<WorkerInbox> inbox = inbox_;
   stop_.store(true, std::memory_order_release);
-  inbox_->wake_.WakeIfSleeping();
+  inbox->wake_.WakeIfSleeping();
 }
 
 void Worker::CloseListeners() {
@@ -114,9 +116,11 @@ bool Worker::RunTurns(Instant end, bool (*done)(void*), void* argument) {
     if (now_ >= end) return done != nullptr && done(argument);
     if (progress) {
       last_progress_ = now_;
-    } else {
-      Idle(end);
+      continue;
     }
+    // A timer may have brought it about: nobody would wake a sleeper for that.
+    if (done != nullptr && done(argument)) return true;
+    Idle(end);
   }
 }
 

@@ -213,7 +213,8 @@ class Worker : public boost::asio::execution_context {
     return RunLoop(clock_->Now() + at_most, call,
                    const_cast<std::remove_const_t<Function>*>(&done));
   }
-  // Ends Run(), or makes the next one return at once. Any thread.
+  // Ends Run(), or makes the next one return at once. Any thread; where Run() returns meanwhile, the
+  // worker may be destroyed before this has.
   void Stop();
   // Closes every listener, as if its owner had. The worker's thread.
   void CloseListeners();
@@ -244,8 +245,11 @@ class Worker : public boost::asio::execution_context {
   }
   // Destroys an operation, uncalled, as soon as nothing else is going on.
   void Abandon(Op& op) { ready_.PushBack(op); }
-  // Any thread.
-  void Post(PostedOp& op) { inbox_->Post(op); }
+  // Any thread. What `op` does may end in the worker's destruction before this has returned.
+  void Post(PostedOp& op) {
+    const std::shared_ptr<WorkerInbox> inbox = inbox_;
+    inbox->Post(op);
+  }
   // For those who may post after the worker's end.
   const std::shared_ptr<WorkerInbox>& inbox() const { return inbox_; }
   void Arm(WorkerTimer& timer, Instant deadline) { timers_.Arm(timer, deadline); }

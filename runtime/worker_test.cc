@@ -149,6 +149,23 @@ TEST(Worker, SleepsWhenIdleAndWakesForStop) {
   EXPECT_GE(worker.counters().sleeps.value(), 1u);
 }
 
+// What ASan and TSan look at: Stop() and a post touch nothing that went with the worker.
+TEST(Worker, MayBeDestroyedBeforeTheCallThatEndsItHasReturned) {
+  for (int i = 0; i < 500; ++i) {
+    auto worker = std::make_unique<Worker>();
+    std::thread other([&worker = *worker, post = i % 2 == 0] {
+      if (post) {
+        asio::post(worker.get_executor(), [&worker] { worker.Stop(); });
+      } else {
+        worker.Stop();
+      }
+    });
+    worker->Run();
+    worker.reset();
+    other.join();
+  }
+}
+
 TEST(Worker, ManyThreadsPost) {
   Worker worker;
   constexpr int kThreads = 4;

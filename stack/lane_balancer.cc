@@ -1,5 +1,8 @@
 #include "stack/lane_balancer.h"
 
+#include <algorithm>
+#include <optional>
+
 namespace corelane::stack {
 
 LaneBalancer::LaneBalancer(LaneGroup& group, Instant now)
@@ -8,6 +11,7 @@ LaneBalancer::LaneBalancer(LaneGroup& group, Instant now)
       buckets_(group.steering().table().size()),
       next_(now + options_.interval),
       loads_(group.lanes() * buckets_),
+      rests_(group.lanes()),
       drained_(buckets_, kNever) {}
 
 void LaneBalancer::Look(Instant now) {
@@ -19,6 +23,8 @@ void LaneBalancer::Look(Instant now) {
   const bool uneven = !moves.empty();
   if (!uneven_) moves.clear();
   uneven_ = uneven;
+  for (int& rest : rests_) rest = std::max(rest - 1, 0);
+  for (const BucketMove& move : moves) rests_[steering.table()[move.bucket]] = kRest;
   if (drained.empty() && moves.empty()) return;
   std::vector<uint8_t> table;
   group_.ChangeSteering([&](Steering& s) {
@@ -38,15 +44,22 @@ void LaneBalancer::ReadLoads() {
       const uint64_t packets = group_.lane(lane).load(bucket).packets.value();
       load.packets = packets - load.seen;
       load.seen = packets;
+      const uint64_t begun = group_.lane(lane).load(bucket).begun.value();
+      load.begun = begun - load.seen_begun;
+      load.seen_begun = begun;
     }
   }
+}
+
+uint64_t LaneBalancer::Flows(size_t lane, size_t bucket) const {
+  return group_.lane(lane).load(bucket).flows.value();
 }
 
 std::vector<size_t> LaneBalancer::FindDrained(const Steering& steering, Instant now) {
   std::vector<size_t> drained;
   for (size_t bucket = 0; bucket < buckets_; ++bucket) {
     const auto previous = steering.Previous(bucket);
-    if (!previous || group_.lane(*previous).load(bucket).flows.value() != 0) {
+    if (!previous || Flows(*previous, bucket) != 0) {
       drained_[bucket] = kNever;
     } else if (drained_[bucket] == kNever) {
       drained_[bucket] = now;
@@ -59,19 +72,22 @@ std::vector<size_t> LaneBalancer::FindDrained(const Steering& steering, Instant 
 
 std::vector<BucketMove> LaneBalancer::Plan(const Steering& steering) const {
   std::vector<BucketLoad> buckets(buckets_);
-  std::vector<uint64_t> fixed(group_.lanes());
+  std::vector<LaneShare> lanes(group_.lanes());
+  for (size_t lane = 0; lane < lanes.size(); ++lane) lanes[lane].rests = rests_[lane] > 0;
   for (size_t bucket = 0; bucket < buckets_; ++bucket) {
     const uint8_t home = steering.table()[bucket];
-    for (size_t lane = 0; lane < group_.lanes(); ++lane) {
+    const std::optional<size_t> previous = steering.Previous(bucket);
+    BucketLoad& load = buckets[bucket];
+    load.lane = home;
+    load.pinned = previous.has_value();
+    load.lasting = Flows(home, bucket) > loads_[home * buckets_ + bucket].begun;
+    if (previous && Flows(*previous, bucket) > 0) ++lanes[*previous].held;
+    for (size_t lane = 0; lane < lanes.size(); ++lane) {
       const uint64_t packets = loads_[lane * buckets_ + bucket].packets;
-      if (lane == home) {
-        buckets[bucket] = {packets, home, steering.Previous(bucket).has_value()};
-      } else {
-        fixed[lane] += packets;
-      }
+      (lane == home || lane == previous ? load.packets : lanes[lane].fixed) += packets;
     }
   }
-  return PlanMoves(options_, fixed, buckets);
+  return PlanMoves(options_, lanes, buckets);
 }
 
 }  // namespace corelane::stack

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include <algorithm>
+#include <array>
+#include <memory>
 #include <vector>
+
+#include "core/random.h"
 
 namespace corelane::stack {
 namespace {
@@ -113,20 +117,166 @@ TEST_F(LaneBalancerTest, ABucketIsForgottenWhereItWasAfterItsLastFlow) {
   EXPECT_FALSE(known());
 }
 
-TEST_F(LaneBalancerTest, WhatStayedBehindCountsWhereItIs) {
-  // The connection that makes the load stays on lane 0 when its bucket moves.
+TEST_F(LaneBalancerTest, WhatStayedBehindCountsWhereItIsGoing) {
+  // The connections that make the load stay on lane 0 when a bucket moves.
   LoadTwice({1000, 10, 900, 10, 10, 10, 10, 10});
   ASSERT_EQ(moves(), 1u);
   const size_t moved = LaneOf(0) == 1 ? 0 : 2;
-  // Lane 0 keeps all of its old load: what else it has leaves, too, and nothing comes to it.
-  for (int i = 0; i < 5; ++i) {
-    group_->lane(0).CountPackets(moved, 1000);
+  for (int i = 0; i < 50; ++i) {
+    group_->lane(0).CountPackets(moved, moved == 0 ? 1000 : 900);
     Load(moved == 0 ? std::vector<uint64_t>{0, 10, 900, 10, 10, 10, 10, 10}
                     : std::vector<uint64_t>{1000, 10, 0, 10, 10, 10, 10, 10});
     Look();
   }
-  EXPECT_NE(LaneOf(moved == 0 ? 2 : 0), 0u);
-  EXPECT_EQ(LaneOf(moved), 1u) << "one that moved stays until it is drained";
+  EXPECT_EQ(moves(), 1u) << "lane 0 is relieved when they end";
+  EXPECT_EQ(LaneOf(moved), 1u);
+}
+
+TEST_F(LaneBalancerTest, WhatAThirdLaneHasCountsThere) {
+  // Connections that the program moved: bucket 1's are lane 0's, which no bucket's move changes.
+  for (int i = 0; i < 2; ++i) {
+    group_->lane(0).CountPackets(1, 1000);
+    Load({500, 0, 500, 0});
+    Look();
+  }
+  EXPECT_EQ(moves(), 2u);
+  EXPECT_EQ(LaneOf(0), 1u);
+  EXPECT_EQ(LaneOf(2), 1u);
+}
+
+TEST_F(LaneBalancerTest, ALaneThatWasRelievedRests) {
+  LoadTwice({1000, 10, 1000, 10, 10, 10, 10, 10});
+  ASSERT_EQ(moves(), 1u);
+  // Two more come up at once.
+  const size_t rest = LaneOf(0) == 0 ? 0 : 2;
+  std::vector<uint64_t> load(8, 10);
+  load[rest] = load[4] = load[6] = 1000;
+  for (int i = 0; i < LaneBalancer::kRest; ++i) {
+    Load(load);
+    Look();
+    EXPECT_EQ(moves(), 1u) << "look " << i;
+  }
+  LoadTwice(load);
+  EXPECT_GT(moves(), 1u);
+}
+
+// Connections as they come and go, or last.
+class LaneBalancerFlowsTest : public LaneBalancerTest {
+ protected:
+  static constexpr size_t kBuckets = 32;
+  LaneBalancerFlowsTest() {
+    LaneGroupOptions options = Options();
+    options.table.resize(kBuckets);
+    for (size_t i = 0; i < kBuckets; ++i) options.table[i] = i % 2;
+    group_ = std::make_unique<LaneGroup>(options);
+    balancer_ = std::make_unique<LaneBalancer>(*group_, now_);
+    table_ = options.table;
+  }
+
+  struct Flow {
+    size_t bucket;
+    size_t lane;
+    uint64_t packets;  // in one look
+    int looks;         // until it ends
+  };
+  static constexpr int kForever = 1'000'000;
+
+  // On the lane that has the bucket now.
+  void Begin(size_t bucket, uint64_t packets, int looks) {
+    flows_.push_back({bucket, table_[bucket], packets, looks});
+    group_->lane(flows_.back().lane).CountFlow(bucket, true);
+  }
+  void End(Flow& flow) {
+    flow.looks = 0;
+    group_->lane(flow.lane).CountFlow(flow.bucket, false);
+  }
+  // One look's worth of packets.
+  void Work() {
+    lanes_ = {0, 0};
+    forwarded_ = 0;
+    for (Flow& flow : flows_) {
+      group_->lane(flow.lane).CountPackets(flow.bucket, flow.packets);
+      lanes_[flow.lane] += flow.packets;
+      if (table_[flow.bucket] != flow.lane) forwarded_ += flow.packets;
+      if (--flow.looks == 0) End(flow);
+    }
+    std::erase_if(flows_, [](const Flow& flow) { return flow.looks == 0; });
+    Look();
+    const Steering steering = group_->steering();
+    table_.assign(steering.table().begin(), steering.table().end());
+  }
+
+  std::vector<uint8_t> table_;
+  std::vector<Flow> flows_;
+  std::array<uint64_t, 2> lanes_{};  // packets since the last look
+  uint64_t forwarded_ = 0;  // of these, those that a device that redirects brings elsewhere
+};
+
+TEST_F(LaneBalancerFlowsTest, StreamsThatLastMoveOnce) {
+  for (size_t i = 0; i < kBuckets; ++i) Begin(i, i % 2 == 0 ? 66 : 34, kForever);
+  for (int i = 0; i < 1000; ++i) Work();
+  EXPECT_GT(moves(), 0u) << "what begins next will find it level";
+  EXPECT_LE(moves(), 5u);
+  EXPECT_LE(forwarded_, 5u * 66) << "of " << lanes_[0];
+  // They end, and the same come again.
+  for (Flow& flow : flows_) End(flow);
+  flows_.clear();
+  const uint64_t before = moves();
+  for (size_t i = 0; i < kBuckets; ++i) Begin(i, i % 2 == 0 ? 66 : 34, kForever);
+  for (int i = 0; i < 1000; ++i) Work();
+  EXPECT_EQ(moves(), before);
+  EXPECT_EQ(forwarded_, 0u);
+  EXPECT_LT(static_cast<double>(std::max(lanes_[0], lanes_[1])), 0.55 * 1600);
+}
+
+TEST_F(LaneBalancerFlowsTest, StreamsThatKeepComingToOneLaneAreBounded) {
+  // Whatever is moved, more streams begin where lane 0 has its buckets, and none ends.
+  Random random(3);
+  for (int i = 0; i < 2000; ++i) {
+    if (i % 10 == 0) {
+      size_t bucket = random.Below(kBuckets);
+      while (table_[bucket] != 0) bucket = random.Below(kBuckets);
+      Begin(bucket, 100, kForever);
+    }
+    Work();
+    size_t behind = 0;
+    const Steering steering = group_->steering();
+    for (size_t b = 0; b < kBuckets; ++b) behind += steering.Previous(b) == size_t{0};
+    ASSERT_LE(behind, RebalanceOptions().max_held);
+  }
+}
+
+TEST_F(LaneBalancerFlowsTest, ConnectionsThatComeAndGoBecomeEven) {
+  Random random(7);
+  for (const int looks : {1, 5}) {
+    uint64_t even = 0;
+    for (int i = 0; i < 300; ++i) {
+      // Lane 0's buckets, at first, have twice as many.
+      for (int k = 0; k < 200; ++k) {
+        const size_t bucket = random.Below(kBuckets);
+        if (bucket % 2 == 0 || random.Chance(0.5)) Begin(bucket, 20, looks);
+      }
+      Work();
+      const auto [less, more] = std::minmax(lanes_[0], lanes_[1]);
+      if (i >= 100) even += 5 * more < 9 * less;
+    }
+    EXPECT_GT(even, 190u) << "of 200 looks, flows of " << looks;
+  }
+  EXPECT_GT(moves(), 0u);
+  EXPECT_LT(moves(), 40u);
+}
+
+TEST_F(LaneBalancerFlowsTest, BucketsThatLeaveNothingBehindGoFirst) {
+  // Half of lane 0's load is a stream in each of 8 buckets, the other half comes and goes.
+  for (size_t i = 0; i < 16; i += 2) Begin(i, 100, kForever);
+  for (int i = 0; i < 100; ++i) {
+    for (size_t b = 16; b < kBuckets; b += 2) Begin(b, 100, 1);
+    Work();
+  }
+  for (size_t b = 0; b < 16; b += 2) EXPECT_EQ(table_[b], 0u) << b;
+  EXPECT_EQ(moves(), 8u);
+  EXPECT_EQ(forwarded_, 0u);
+  EXPECT_EQ(lanes_[0], lanes_[1]);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "driver/frame.h"
+#include "ip/protocol.h"
 
 namespace corelane::stack {
 namespace {
@@ -62,6 +63,12 @@ void Lane::Leave() {
   }
   while (const size_t n = TakeCarried(how)) {
     for (const Forwarded& each : std::span(how).first(n)) GiveBack(each);
+  }
+  // Connections that nobody takes in any more: as silent as those that the lane had.
+  while (const std::unique_ptr<MovingSocket> moved = TakeMoved()) {
+    if (moved->connection == nullptr) continue;
+    group_.ChangeSteering(
+        [&](Steering& s) { s.Unclaim(ip::protocol::kTcp, moved->tuple, index_); });
   }
   EndTurn();
   Disarm();
@@ -260,9 +267,10 @@ bool Lane::MaySend(size_t to) const {
 std::unique_ptr<MovingSocket> Lane::TakeMoved() {
   std::unique_ptr<MovingSocket> socket;
   for (size_t from = 0; from < lanes_; ++from) {
-    if (group_.channel(from, index_).moving.TryPop(socket)) break;
+    if (group_.channel(from, index_).moving.TryPop(socket)) return socket;
   }
-  return socket;
+  ahead_ = false;
+  return nullptr;
 }
 
 void Lane::Ask(const NeighborQuestion& question) {
@@ -312,8 +320,8 @@ void Lane::Disarm() {
 LaneGroup::LaneGroup(const LaneGroupOptions& options)
     : options_(options),
       readers_(options.lanes),
-      steering_(readers_,
-                std::make_unique<const Steering>(options.key, TableOf(options), options.lanes)),
+      steering_(readers_, std::make_unique<const Steering>(options.key, TableOf(options),
+                                                           options.lanes, options.ports)),
       network_(readers_, std::make_unique<const NetworkSnapshot>()),
       neighbors_(readers_, std::make_unique<const NeighborSnapshot>()) {
   for (size_t i = 0; i < options.lanes * options.lanes; ++i) {
@@ -348,6 +356,12 @@ LaneGroup::~LaneGroup() {
   for (auto& channel : channels_) FreeAll(*channel);
   for (auto& channel : egress_) {
     if (channel != nullptr) FreeAll(*channel);
+  }
+}
+
+void LaneGroup::WakeLagging() {
+  for (size_t i = 0; i < lanes(); ++i) {
+    if (readers_.Lags(i, kMaxKept / 2)) lanes_[i]->wake_.WakeIfSleeping();
   }
 }
 

@@ -22,6 +22,7 @@
 #ifndef CORELANE_STACK_LANE_GROUP_H_
 #define CORELANE_STACK_LANE_GROUP_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -57,7 +58,8 @@ struct LaneGroupOptions {
   size_t queues = 0;
   // The device's, where it spreads packets itself; else software does by these.
   Toeplitz::Key key = Toeplitz::kSymmetricKey;
-  std::vector<uint8_t> table;     // a power of two; empty: 128 buckets, in turn
+  std::vector<uint8_t> table;  // a power of two; empty: 128 buckets, in turn
+  driver::RssPorts ports;
   size_t forward_ring = 1024;     // packets on their way from one lane to another
   size_t forward_packets = 8192;  // copies that a lane holds of what was forwarded to it
   // The device puts this very hash into received packets (flow_hash).
@@ -137,6 +139,7 @@ struct LaneCounters {
 struct LaneLoad {
   Counter packets;
   Counter flows;           // that it has now: connections, connected datagram sockets
+  Counter begun;           // all that it ever had
   Counter datagram_flows;  // the latter alone
 };
 
@@ -160,7 +163,8 @@ class Lane {
   LaneGroup& group() { return group_; }
 
   // --- the turn ---
-  // The stack begins or ends to use the lane. Packets that are on their way are dropped at the end.
+  // The stack begins or ends to use the lane. Packets and connections that are on their way to it
+  // are dropped at the end.
   void Join();
   void Leave();
   // Whether something was published; the accessors below show it then, until the next call.
@@ -198,6 +202,9 @@ class Lane {
   // Null: none waits. To be called after Refresh() and TakeForwarded(), and before what those
   // brought is looked at.
   std::unique_ptr<MovingSocket> TakeMoved();
+  // ChangeSteering() has shown this lane what others published, and TakeMoved() was not asked
+  // since.
+  bool is_ahead() const { return ahead_; }
   // Applied as by LaneGroup::ChangeSteering(); steering() shows it at once.
   template <class Change>
   void ChangeSteering(Change&& change);
@@ -219,6 +226,7 @@ class Lane {
   void CountPackets(size_t bucket, uint64_t n) { loads_[bucket].packets.Increment(n); }
   void CountFlow(size_t bucket, bool begins) {
     loads_[bucket].flows.Increment(begins ? 1 : UINT64_MAX);
+    if (begins) loads_[bucket].begun.Increment();
   }
   void CountDatagramFlow(size_t bucket, bool begins) {
     CountFlow(bucket, begins);
@@ -253,6 +261,7 @@ class Lane {
   LaneMask touched_ = 0;  // lanes to wake at the end of the turn
   LaneMask staged_ = 0;   // lanes whose packets they can't see yet
   bool armed_ = false;
+  bool ahead_ = false;
   LaneCounters counters_;
   alignas(64) driver::WakeFlag wake_;
 };
@@ -270,18 +279,41 @@ class LaneGroup {
   const LaneGroupOptions& options() const { return options_; }
 
   // --- any thread ---
-  // change(Steering&): applied to a copy, which all lanes see from their next turns on.
+  // Old values beyond which lanes that sleep are woken to let go of them.
+  static constexpr size_t kMaxKept = 64;
+
+  // change(Steering&): applied to a copy, which all lanes see from their next turns on. Lanes that
+  // sleep are not woken for it, but for the memory that many changes take.
   template <class Change>
   void ChangeSteering(Change&& change) {
+    bool many;
+    {
+      std::lock_guard lock(writers_);
+      auto next = std::make_unique<Steering>(steering_.Load());
+      change(*next);
+      steering_.Publish(std::move(next));
+      many = steering_.retired() > kMaxKept;
+    }
+    if (many) [[unlikely]] {
+      WakeLagging();
+    }
+  }
+  // Values that some lane may still use, but for the last one.
+  size_t kept() const {
     std::lock_guard lock(writers_);
-    auto next = std::make_unique<Steering>(steering_.Load());
-    change(*next);
-    steering_.Publish(std::move(next));
+    return steering_.retired();
   }
   // A copy of what holds now.
   Steering steering() const {
     std::lock_guard lock(writers_);
     return steering_.Load();
+  }
+  // SYN cookies of any lane may come back until then, to any lane that the flow has moved to.
+  void AwaitCookies(Instant until) {
+    cookies_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  Instant cookies_until() const {
+    return Instant(Duration(cookies_until_.load(std::memory_order_relaxed)));
   }
   // --- lane 0 ---
   void PublishNetwork(NetworkSnapshot network);
@@ -305,10 +337,13 @@ class LaneGroup {
   // Null: the lane has a queue.
   Channel* egress(size_t from) { return egress_[from].get(); }
   static void FreeAll(Channel& channel);
+  // Those that keep many old values.
+  void WakeLagging();
 
   const LaneGroupOptions options_;
   mutable std::mutex writers_;
   Readers readers_;
+  std::atomic<Duration::rep> cookies_until_{Duration::min().count()};
   Published<Steering> steering_;
   Published<NetworkSnapshot> network_;
   Published<NeighborSnapshot> neighbors_;
@@ -323,6 +358,7 @@ void Lane::ChangeSteering(Change&& change) {
   group_.ChangeSteering(change);
   // Not Seen(): the next turn still finds that something has changed. Older values live until then.
   steering_ = &group_.steering_.Load();
+  ahead_ = true;
 }
 
 }  // namespace corelane::stack

@@ -13,8 +13,8 @@
 
 namespace corelane::stack {
 
-// Whatever the application wants to find again where its connection arrives. Destroyed there, or by
-// the LaneGroup where the other lane was gone.
+// Whatever the application wants to find again where its connection arrives. Destroyed there, also
+// when that lane ends first; or by the LaneGroup where it was gone already.
 class MoveTicket {
  public:
   virtual ~MoveTicket() = default;

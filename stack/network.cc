@@ -78,8 +78,10 @@ void Network::OnTimer(Instant now) {
 }
 
 Instant Network::NextDeadline() const {
-  const Instant next = std::min(neighbors_.NextDeadline(), reassembler_.NextDeadline());
-  return balancer_ != nullptr ? std::min(next, balancer_->next()) : next;
+  Instant next = std::min(neighbors_.NextDeadline(), reassembler_.NextDeadline());
+  if (balancer_ != nullptr) next = std::min(next, balancer_->next());
+  if (HasNeighborsToPublish()) next = std::min(next, next_publication_);
+  return next;
 }
 
 // --- neighbors ---

@@ -149,6 +149,8 @@ class Network {
 
  private:
   static constexpr Duration kMtuCheck = std::chrono::seconds(10);  // path MTUs expire
+  // Between two publications of neighbors that nobody waits for: strangers can cause them.
+  static constexpr Duration kNeighborInterval = std::chrono::milliseconds(1);
 
   uint64_t Generation() const {
     return routes_.generation() + addresses_.generation() + path_mtu_.generation();
@@ -188,12 +190,17 @@ class Network {
   void TakeOverNetwork();
   void TakeOverNeighbors(Instant now);
   void AskOwner(const arp::NeighborOutput& output, Instant now);
+  bool HasNeighborsToPublish() const {
+    return lane_ != nullptr && lane_->is_owner() && neighbors_.changes() != neighbor_stamp_;
+  }
   void PublishNeighbors(Instant now);
   // Takes frames of lanes without a queue, as many as the devices have room for.
   void Carry(Instant now);
   // True: the packet is another lane's, and gone.
   bool SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTuple& tuple,
                  const uint32_t* hash);
+  // A broadcast or multicast datagram. True: it is for other lanes only.
+  bool SteerGroup(PacketBuf& packet, const ip::IpIngress& ip);
   bool SteerTransport(PacketBuf& packet, const ip::IpIngress& ip);
   bool SteerReport(PacketBuf& packet, const ip::IcmpErrorReport& report);
   bool SteerFragment(PacketBuf& packet, const ip::IpIngress& ip);
@@ -223,6 +230,8 @@ class Network {
   uint64_t network_generation_ = 0;
   uint64_t network_stamp_ = 0;
   uint64_t neighbor_stamp_ = 0;
+  uint64_t pressing_stamp_ = 0;                // lane 0's, as is what follows
+  Instant next_publication_ = Instant::min();  // of neighbors
 };
 
 }  // namespace corelane::stack

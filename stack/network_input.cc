@@ -209,7 +209,10 @@ void Network::Dispatch(Interface& interface, PacketBuf packet, ip::IpIngress& ip
       tcp_->OnPacket(std::move(packet), ip, now);
       return;
     case ip::protocol::kUdp: {
-      if (lane_ != nullptr && SteerTransport(packet, ip)) return;
+      if (lane_ != nullptr) {
+        const bool group = kind != ip::DestinationKind::kUnicast;
+        if (group ? SteerGroup(packet, ip) : SteerTransport(packet, ip)) return;
+      }
       const DropReason drop = sink_->OnUdp(packet, ip, kind, now);
       if (drop == DropReason::kNone) return;
       Drop(drop);

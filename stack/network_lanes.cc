@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <utility>
 
 #include "ip/protocol.h"
@@ -71,7 +72,8 @@ void Network::EndLaneTurn(Instant now) {
           {{addresses.begin(), addresses.end()}, routes_, ++network_stamp_});
       lane_->WakeAll();
     }
-    if (neighbors_.changes() != neighbor_stamp_) [[unlikely]] {
+    const bool pressing = neighbors_.pressing_changes() != pressing_stamp_;
+    if (HasNeighborsToPublish() && (pressing || now >= next_publication_)) [[unlikely]] {
       PublishNeighbors(now);
     }
   }
@@ -80,6 +82,8 @@ void Network::EndLaneTurn(Instant now) {
 
 void Network::PublishNeighbors(Instant now) {
   neighbor_stamp_ = neighbors_.changes();
+  pressing_stamp_ = neighbors_.pressing_changes();
+  next_publication_ = now + kNeighborInterval;
   NeighborSnapshot snapshot;
   snapshot.stamp = neighbor_stamp_;
   neighbors_.ForEach([&](const arp::Neighbor& n) {
@@ -202,18 +206,30 @@ bool Network::SteerToOwner(PacketBuf& packet, Forwarded::Kind kind) {
 bool Network::SteerFlow(PacketBuf& packet, uint8_t protocol, const tcp::FourTuple& tuple,
                         const uint32_t* hash) {
   const bool tcp = protocol == ip::protocol::kTcp;
-  const bool known = tcp ? tcp_->Knows(tuple) : sink_->HasUdpFlow(tuple);
-  if (known && tcp) return false;  // the connection counts it
+  if (tcp && tcp_->HasConnection(tuple)) return false;  // the connection counts it
+  if (tcp && lane_->is_ahead()) [[unlikely]] {
+    tcp_->TakeMoved(tcp_->now());
+    if (tcp_->HasConnection(tuple)) return false;
+  }
   const Steering& steering = lane_->steering();
-  const uint32_t flow_hash = hash != nullptr ? *hash : steering.Hash(tuple);
+  const uint32_t flow_hash = hash != nullptr ? *hash : steering.Hash(protocol, tuple);
+  const bool known = !tcp && sink_->HasUdpFlow(tuple);
+  // What another lane has now goes before what was here once.
+  if (tcp && tcp_->HasTimeWait(tuple) &&
+      steering.ClaimOf(protocol, tuple, flow_hash).value_or(lane_->index()) == lane_->index()) {
+    return false;
+  }
   if (!known) {
     Journey journey = journey_;
     const size_t bucket = steering.BucketOf(flow_hash);
-    if (const auto previous = steering.Previous(bucket); previous && !tcp) [[unlikely]] {
-      // Datagrams of no flow need not ask where there is none. (A SYN may be for TIME-WAIT there.)
-      const LaneLoad& there = lane_->group().lane(*previous).load(bucket);
-      if (there.datagram_flows.value() == 0) journey.visited |= LaneBit(*previous);
-    }
+    // Datagrams of no flow need not ask where there is none. (A SYN may be for TIME-WAIT there.)
+    const auto skip = [&](size_t lane) {
+      if (tcp || lane_->group().lane(lane).load(bucket).datagram_flows.value() != 0) return;
+      journey.visited |= LaneBit(lane);
+    };
+    if (const auto previous = steering.Previous(bucket)) [[unlikely]]
+      skip(*previous);
+    skip(steering.LaneOf(flow_hash));
     const std::optional<size_t> next =
         steering.Next(protocol, tuple, flow_hash, journey, lane_->index());
     if (!next) {
@@ -238,6 +254,24 @@ bool Network::SteerTransport(PacketBuf& packet, const ip::IpIngress& ip) {
       lane_->group().options().trust_flow_hash && (packet->flags & PacketHead::kHasFlowHash) != 0;
   const uint32_t hash = packet->flow_hash;
   return SteerFlow(packet, ip.protocol, tuple, hashed ? &hash : nullptr);
+}
+
+// Every lane with a socket on the port gets it; those without one have no part in it.
+bool Network::SteerGroup(PacketBuf& packet, const ip::IpIngress& ip) {
+  if (packet.size() < ip.header_length + size_t{4} || ip.payload_length < 4) return false;
+  const uint16_t port = LoadBe16(packet.data() + ip.header_length + 2);
+  const LaneMask lanes = lane_->steering().LanesOf(ip::protocol::kUdp, port);
+  if (lanes == 0) return SteerTransport(packet, ip);
+  if (journey_.hops > 0) return false;
+  for (LaneMask rest = lanes & ~LaneBit(lane_->index()); rest != 0; rest &= rest - 1) {
+    PacketBuf copy = packet.Clone(*control_pool_);
+    if (!copy) {
+      Drop(ip::DropReason::kForwardRingFull);
+      break;
+    }
+    Forward(static_cast<size_t>(std::countr_zero(rest)), Forwarded::Kind::kIp, std::move(copy));
+  }
+  return (lanes & LaneBit(lane_->index())) == 0;
 }
 
 bool Network::SteerReport(PacketBuf& packet, const ip::IcmpErrorReport& report) {

@@ -57,7 +57,8 @@ void EmitIpv6(const Path& path, uint8_t protocol, size_t length, uint8_t* to) {
 
 [[gnu::always_inline]] inline void Network::Enqueue(Interface& interface, PacketBuf packet) {
   if (packet->next_segment != nullptr &&
-      packet.segments() > interface.capabilities().max_tx_segments) [[unlikely]] {
+      packet.segments() > interface.capabilities().MaxSegments(packet->segment_size != 0))
+      [[unlikely]] {
     packet = CopyFlat(*packet.head(), interface.cache());
     if (!packet) {
       Drop(DropReason::kNoBuffer);
@@ -126,7 +127,7 @@ std::optional<IpAddress> Network::SourceFor(const IpAddress& remote) const {
 void Network::SendLongTcp(Path& path, PacketBuf segment, Instant now) {
   const driver::Capabilities& device = path.interface->capabilities();
   if (device.tso && segment.packet_size() <= device.max_tso_size &&
-      segment.segments() <= device.max_tx_segments) {
+      segment.segments() <= device.MaxSegments(true)) {
     SendTcpFrame(path, std::move(segment), now);
     return;
   }

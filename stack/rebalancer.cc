@@ -12,13 +12,16 @@ namespace {
 // The lanes' loads while moves are planned.
 class Plan {
  public:
-  Plan(const RebalanceOptions& options, std::span<const uint64_t> fixed,
+  Plan(const RebalanceOptions& options, std::span<const LaneShare> lanes,
        std::span<const BucketLoad> buckets, const std::vector<bool>& left_alone)
       : options_(options),
         buckets_(buckets.begin(), buckets.end()),
-        loads_(fixed.begin(), fixed.end()),
         stuck_(left_alone),
-        sources_(fixed.size()) {
+        sources_(lanes.size()) {
+    for (size_t i = 0; i < lanes.size(); ++i) {
+      loads_.push_back(lanes[i].fixed);
+      sources_[i].held = lanes[i].held;
+    }
     for (const BucketLoad& bucket : buckets_) {
       CL_CHECK(bucket.lane < loads_.size());
       loads_[bucket.lane] += bucket.packets;
@@ -74,7 +77,10 @@ class Plan {
       if (static_cast<double>(loads_[*busiest]) <= limit) return false;
       const auto idlest =
           static_cast<size_t>(std::min_element(loads_.begin(), loads_.end()) - loads_.begin());
-      const std::optional<size_t> bucket = Best(*busiest, idlest);
+      std::optional<size_t> bucket = Best(*busiest, idlest, /*lasting=*/false);
+      if (!bucket && sources_[*busiest].held < options_.max_held) {
+        bucket = Best(*busiest, idlest, /*lasting=*/true);
+      }
       if (bucket) {
         Apply(*bucket, idlest);
         return true;
@@ -84,13 +90,14 @@ class Plan {
     }
   }
   // The bucket whose move leaves the busier one of the two lanes with the least.
-  std::optional<size_t> Best(size_t from, size_t to) const {
+  std::optional<size_t> Best(size_t from, size_t to, bool lasting) const {
     std::optional<size_t> best;
     uint64_t best_peak = loads_[from];
     const double excess = static_cast<double>(loads_[from]) - Mean();
     for (size_t i = 0; i < buckets_.size(); ++i) {
       const BucketLoad& bucket = buckets_[i];
       if (bucket.lane != from || bucket.pinned || bucket.packets == 0) continue;
+      if (bucket.lasting != lasting) continue;
       const uint64_t left = loads_[from] - bucket.packets;
       const uint64_t brought = loads_[to] + bucket.packets;
       if (std::max(left, brought) >= best_peak) continue;
@@ -106,6 +113,7 @@ class Plan {
     Source& source = sources_[moved.lane];
     if (source.moved == 0) source.excess = static_cast<double>(loads_[moved.lane]) - Mean();
     source.moved += static_cast<double>(moved.packets);
+    if (moved.lasting) ++source.held;
     moves_.push_back({bucket, static_cast<uint8_t>(to)});
     loads_[moved.lane] -= moved.packets;
     loads_[to] += moved.packets;
@@ -117,6 +125,7 @@ class Plan {
   struct Source {
     double excess = 0;  // what it had beyond the mean
     double moved = 0;
+    size_t held = 0;  // buckets that left it, and left flows that last
   };
   // Bounds the work: all that is not reached is for the next look.
   static constexpr size_t kMaxMoves = 512;
@@ -131,12 +140,13 @@ class Plan {
 
 }  // namespace
 
-std::vector<BucketMove> PlanMoves(const RebalanceOptions& options, std::span<const uint64_t> fixed,
+std::vector<BucketMove> PlanMoves(const RebalanceOptions& options, std::span<const LaneShare> lanes,
                                   std::span<const BucketLoad> buckets) {
-  if (fixed.size() < 2) return {};
-  std::vector<bool> left_alone(fixed.size());
+  if (lanes.size() < 2) return {};
+  std::vector<bool> left_alone(lanes.size());
+  for (size_t i = 0; i < lanes.size(); ++i) left_alone[i] = lanes[i].rests;
   for (;;) {
-    Plan plan(options, fixed, buckets, left_alone);
+    Plan plan(options, lanes, buckets, left_alone);
     if (plan.total() < std::max<uint64_t>(options.min_packets, 1)) return {};
     plan.Run();
     const std::optional<size_t> lane = plan.NotWorthIt();

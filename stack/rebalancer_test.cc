@@ -14,6 +14,7 @@ namespace corelane::stack {
 namespace {
 
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class RebalancerTest : public ::testing::Test {
@@ -23,19 +24,20 @@ class RebalancerTest : public ::testing::Test {
   // One bucket after the other, lane after lane.
   void Set(std::vector<uint64_t> packets, size_t lanes) {
     lanes_ = lanes;
-    fixed_.assign(lanes, 0);
+    shares_.assign(lanes, LaneShare());
     buckets_.assign(packets.size(), BucketLoad());
     for (size_t i = 0; i < packets.size(); ++i) {
       buckets_[i].packets = packets[i];
       buckets_[i].lane = static_cast<uint8_t>(i % lanes);
     }
   }
-  std::vector<BucketMove> Plan() const { return PlanMoves(options_, fixed_, buckets_); }
+  std::vector<BucketMove> Plan() const { return PlanMoves(options_, shares_, buckets_); }
   void Apply(const std::vector<BucketMove>& moves) {
     for (const BucketMove& move : moves) buckets_[move.bucket].lane = move.lane;
   }
   std::vector<uint64_t> Loads() const {
-    std::vector<uint64_t> loads = fixed_;
+    std::vector<uint64_t> loads;
+    for (const LaneShare& share : shares_) loads.push_back(share.fixed);
     for (const BucketLoad& b : buckets_) loads[b.lane] += b.packets;
     return loads;
   }
@@ -44,14 +46,14 @@ class RebalancerTest : public ::testing::Test {
     return *std::max_element(loads.begin(), loads.end());
   }
   double Mean() const {
-    uint64_t sum = std::accumulate(fixed_.begin(), fixed_.end(), uint64_t{0});
-    for (const BucketLoad& b : buckets_) sum += b.packets;
+    const std::vector<uint64_t> loads = Loads();
+    const uint64_t sum = std::accumulate(loads.begin(), loads.end(), uint64_t{0});
     return static_cast<double>(sum) / static_cast<double>(lanes_);
   }
 
   RebalanceOptions options_;
   size_t lanes_ = 2;
-  std::vector<uint64_t> fixed_;
+  std::vector<LaneShare> shares_;
   std::vector<BucketLoad> buckets_;
 };
 
@@ -110,10 +112,39 @@ TEST_F(RebalancerTest, WhatMovedLatelyStays) {
   EXPECT_EQ(Plan(), (std::vector<BucketMove>{{2, 1}}));
 }
 
+TEST_F(RebalancerTest, FlowsThatLastStayWhereOthersAreEnough) {
+  Set({780, 300, 420, 300, 350, 150}, 2);
+  buckets_[2].lasting = true;  // would be the best one
+  EXPECT_EQ(Plan(), (std::vector<BucketMove>{{4, 1}}));
+  buckets_[0].lasting = buckets_[4].lasting = true;
+  EXPECT_EQ(Plan(), (std::vector<BucketMove>{{2, 1}}));
+}
+
+TEST_F(RebalancerTest, OnlySoManyBucketsLeaveFlowsBehindThatLast) {
+  Set({100, 0, 100, 0, 100, 0, 100, 0, 100, 0, 100, 0, 100, 0, 100, 0}, 2);
+  for (BucketLoad& b : buckets_) b.lasting = true;
+  options_.max_held = 3;
+  EXPECT_THAT(Plan(), SizeIs(3));
+  shares_[0].held = 2;
+  EXPECT_THAT(Plan(), SizeIs(1));
+  shares_[0].held = 5;
+  EXPECT_THAT(Plan(), IsEmpty());
+  for (BucketLoad& b : buckets_) b.lasting = false;
+  EXPECT_THAT(Plan(), SizeIs(4)) << "others leave as before";
+}
+
+TEST_F(RebalancerTest, NothingLeavesALaneThatRests) {
+  Set({600, 100, 100, 600, 100, 100, 600, 100, 100}, 3);
+  shares_[0].rests = true;
+  EXPECT_THAT(Plan(), IsEmpty());
+  shares_[0].rests = false;
+  EXPECT_THAT(Plan(), Not(IsEmpty()));
+}
+
 TEST_F(RebalancerTest, LoadThatStaysCounts) {
   Set({300, 300, 300, 300}, 2);
   EXPECT_THAT(Plan(), IsEmpty());
-  fixed_[0] = 600;  // flows of buckets that moved
+  shares_[0].fixed = 600;
   const auto moves = Plan();
   ASSERT_THAT(moves, SizeIs(1));
   EXPECT_EQ(moves[0].lane, 1u);

@@ -2,15 +2,18 @@
 // so that all give the same answer.
 //
 //   packet of a flow that the lane at hand does not have:
-//     claimed?  ---------------------------> the lane that claimed it (migrated, or an own port)
+//     claimed?  ---------------------------> the lane that claimed it
 //     its bucket moved a while ago?  ------> the lane that had the bucket
-//     table[toeplitz(tuple) mod size] -----> home, unless nobody listens there
+//     table[toeplitz(tuple) mod size] -----> where the flow is, if anywhere
+//     home: the same lane, unless nobody listens there but others do
 //
 // The packet visits these in this order; home, where it comes last, answers it whether or not it
-// has the flow. A flow that changes lanes while the packet looks for it may be missed: so a claim
-// is followed wherever the packet was before, a few times. As long as nothing was claimed or moved
-// and every lane listens, that is no visit at all where the device spreads packets by the same key
-// and table.
+// has the flow. Whatever is not where the table says is claimed: connections that moved, those with
+// a port of their own choice, and those accepted for a lane that does not listen. So it does not
+// matter to them who listens later. A flow that changes lanes while the packet looks for it may be
+// missed: so a claim is followed wherever the packet was before, a few times. As long as nothing
+// was claimed or moved and every lane listens, that is no visit at all where the device spreads
+// packets by the same key and table.
 
 #ifndef CORELANE_STACK_STEERING_H_
 #define CORELANE_STACK_STEERING_H_
@@ -25,6 +28,8 @@
 
 #include "core/ip_address.h"
 #include "core/toeplitz.h"
+#include "driver/device.h"
+#include "ip/protocol.h"
 #include "tcp/flow_table.h"
 
 namespace corelane::stack {
@@ -47,25 +52,48 @@ struct Journey {
 class Steering {
  public:
   // table: the lane of each bucket, a power of two of them; of `lanes` lanes. CHECKs both.
-  Steering(const Toeplitz::Key& key, std::vector<uint8_t> table, size_t lanes);
+  Steering(const Toeplitz::Key& key, std::vector<uint8_t> table, size_t lanes,
+           driver::RssPorts ports = {});
 
   size_t lanes() const { return lanes_; }
   const Toeplitz& toeplitz() const { return toeplitz_; }
   std::span<const uint8_t> table() const { return table_; }
 
-  // What the device computes for a packet that arrives for `tuple`.
-  uint32_t Hash(const tcp::FourTuple& tuple) const {
-    return toeplitz_.Hash(tuple.remote, tuple.remote_port, tuple.local, tuple.local_port);
+  // Whether the protocol's ports have a part in the hash.
+  bool HashesPorts(uint8_t protocol) const {
+    return protocol == ip::protocol::kTcp ? hashed_.tcp : hashed_.udp;
+  }
+  // What the device computes for a packet that arrives for `tuple`, of TCP or UDP.
+  uint32_t Hash(uint8_t protocol, const tcp::FourTuple& tuple) const {
+    return HashesPorts(protocol) ? HashAll(tuple) : Hash(tuple.remote, tuple.local);
   }
   // Of a packet without ports, such as a fragment.
   uint32_t Hash(const IpAddress& remote, const IpAddress& local) const {
     return toeplitz_.Hash(remote, local);
   }
   size_t BucketOf(uint32_t hash) const { return hash & (table_.size() - 1); }
+  // Whether the lane has a bucket none of whose flows is another lane's.
+  bool HasSettledBucket(size_t lane) const;
+  // Whether packets for the flow come to `lane` by themselves, and nobody else can have it.
+  bool SettledOn(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane) const {
+    const size_t bucket = BucketOf(Hash(protocol, tuple));
+    return table_[bucket] == lane && previous_[bucket] == kNone;
+  }
   size_t LaneOf(uint32_t hash) const { return table_[BucketOf(hash)]; }
   // Whether packets for the flow come to `lane` by themselves.
-  bool LandsOn(const tcp::FourTuple& tuple, size_t lane) const {
-    return LaneOf(Hash(tuple)) == lane;
+  bool LandsOn(uint8_t protocol, const tcp::FourTuple& tuple, size_t lane) const {
+    return LaneOf(Hash(protocol, tuple)) == lane;
+  }
+
+  // The lane that claimed the flow. hash: as for Next().
+  std::optional<size_t> ClaimOf(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash) const;
+  // Whether a lane listens on the port, or has a UDP socket there.
+  bool HasPort(uint8_t protocol, uint16_t port) const {
+    return FindPort(protocol, port) != nullptr;
+  }
+  LaneMask LanesOf(uint8_t protocol, uint16_t port) const {
+    const Port* const found = FindPort(protocol, port);
+    return found == nullptr ? 0 : found->lanes;
   }
 
   static constexpr uint8_t kMaxHops = 8;
@@ -97,30 +125,37 @@ class Steering {
   static constexpr uint8_t kNone = 0xff;
   // Lanes with a socket on a port.
   struct Port {
-    uint32_t key;                   // protocol and port
-    std::vector<uint32_t> sockets;  // by lane
-    LaneMask lanes;
+    uint32_t key = 0;                              // protocol and port
+    std::array<uint32_t, kMaxLanes> sockets = {};  // by lane
+    LaneMask lanes = 0;
   };
   struct Flow {
+    uint32_t hash;  // HashAll()
     uint8_t protocol;
-    tcp::FourTuple tuple;
     uint8_t lane;
+    tcp::FourTuple tuple;
   };
-
-  size_t Home(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash) const;
-  std::vector<Port>::iterator FindPort(uint32_t key);
-  static constexpr size_t kClaimShards = 256;
   using Claims = std::vector<Flow>;
-  // change(flows, where it is or their end) on a copy of the flow's shard.
+  static constexpr size_t kClaimShards = 256;
+
+  uint32_t HashAll(const tcp::FourTuple& tuple) const {
+    return toeplitz_.Hash(tuple.remote, tuple.remote_port, tuple.local, tuple.local_port);
+  }
+  size_t Home(uint8_t protocol, const tcp::FourTuple& tuple, uint32_t hash) const;
+  // Null: nobody has it.
+  const Port* FindPort(uint8_t protocol, uint16_t port) const;
   template <class Change>
-  void ChangeClaims(uint8_t protocol, const tcp::FourTuple& tuple, Change&& change);
+  void ChangePorts(uint8_t protocol, uint16_t port, Change&& change);
+  static Claims::const_iterator Find(const Claims& claims, const Flow& flow);
 
   Toeplitz toeplitz_;
   std::vector<uint8_t> table_;
   std::vector<uint8_t> previous_;
   size_t lanes_;
-  std::vector<Port> ports_;  // sorted by key
-  // By hash; null: none. Versions share those that are the same.
+  driver::RssPorts hashed_;
+  // Versions share what is the same.
+  std::shared_ptr<const std::vector<Port>> ports_;  // sorted by key
+  // By HashAll(), each sorted by it; null: none.
   std::array<std::shared_ptr<const Claims>, kClaimShards> claims_;
   size_t claim_count_ = 0;
 };

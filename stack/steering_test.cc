@@ -30,7 +30,8 @@ class SteeringTest : public ::testing::Test {
     std::vector<size_t> way{lane};
     Journey journey;
     for (;;) {
-      const auto next = steering_.Next(protocol, tuple, steering_.Hash(tuple), journey, lane);
+      const auto next =
+          steering_.Next(protocol, tuple, steering_.Hash(protocol, tuple), journey, lane);
       if (!next || *next == lane) return way;
       journey = journey.From(lane);
       lane = *next;
@@ -40,7 +41,7 @@ class SteeringTest : public ::testing::Test {
   // A tuple with the local port that lands on `lane`.
   tcp::FourTuple TupleFor(size_t lane, uint16_t local_port = 80) const {
     uint16_t port = 1000;
-    while (!steering_.LandsOn(Tuple(local_port, port), lane)) ++port;
+    while (!steering_.LandsOn(kTcp, Tuple(local_port, port), lane)) ++port;
     return Tuple(local_port, port);
   }
 
@@ -62,7 +63,7 @@ TEST_F(SteeringTest, BothEndsOfAFlowAgree) {
   for (uint16_t port = 1000; port < 1100; ++port) {
     const tcp::FourTuple here = Tuple(80, port);
     const tcp::FourTuple there{here.remote, here.local, here.remote_port, here.local_port};
-    EXPECT_EQ(steering_.Hash(here), steering_.Hash(there));
+    EXPECT_EQ(steering_.Hash(kTcp, here), steering_.Hash(kTcp, there));
   }
 }
 
@@ -81,9 +82,31 @@ TEST_F(SteeringTest, ClaimedFlowsAreAskedForFirst) {
   EXPECT_EQ(Walk(kTcp, tuple, 1), (std::vector<size_t>{1}));
 }
 
+TEST_F(SteeringTest, PortsCountOnlyWhereTheDeviceHashesThem) {
+  Steering steering(Toeplitz::kSymmetricKey, RoundRobin(128, 4), 4, {.tcp = true, .udp = false});
+  const uint32_t addresses = steering.Hash(Tuple(1, 1).remote, Tuple(1, 1).local);
+  std::array<int, 4> count{};
+  for (uint16_t port = 1000; port < 1100; ++port) {
+    EXPECT_EQ(steering.Hash(kUdp, Tuple(53, port)), addresses);
+    ++count[steering.LaneOf(steering.Hash(kTcp, Tuple(53, port)))];
+  }
+  for (const int n : count) EXPECT_GT(n, 10);
+  // Claims are found by all of the tuple: many between two hosts do not meet in one place.
+  for (uint16_t port = 1000; port < 1100; ++port) {
+    steering.Claim(kUdp, Tuple(53, port), port % 4);
+  }
+  for (uint16_t port = 1000; port < 1100; ++port) {
+    const size_t lane = port % 4;
+    const size_t other = (lane + 1) % 4;
+    EXPECT_EQ(steering.Next(kUdp, Tuple(53, port), addresses, Journey(), other), lane);
+    steering.Unclaim(kUdp, Tuple(53, port), lane);
+  }
+  EXPECT_EQ(steering.claims(), 0u);
+}
+
 TEST_F(SteeringTest, MovedBucketsAskWhereTheyWere) {
   const tcp::FourTuple tuple = TupleFor(1);
-  const size_t bucket = steering_.BucketOf(steering_.Hash(tuple));
+  const size_t bucket = steering_.BucketOf(steering_.Hash(kTcp, tuple));
   steering_.MoveBucket(bucket, 2);
   EXPECT_EQ(Walk(kTcp, tuple, 2), (std::vector<size_t>{2, 1, 2}));
   EXPECT_EQ(Walk(kTcp, tuple, 1), (std::vector<size_t>{1, 2}));
@@ -130,7 +153,7 @@ TEST_F(SteeringTest, Ipv6FlowsSpreadAsWell) {
   for (uint16_t port = 1000; port < 3000; ++port) {
     const tcp::FourTuple tuple{*IpAddress::Parse("fd00::1"), *IpAddress::Parse("fd00::2"), 80,
                                port};
-    ++count[steering_.LaneOf(steering_.Hash(tuple))];
+    ++count[steering_.LaneOf(steering_.Hash(kTcp, tuple))];
   }
   for (int n : count) EXPECT_GT(n, 400);
 }

@@ -258,7 +258,7 @@ void TcpLayer::OnUnknown(const tcp::FourTuple& tuple, const tcp::Segment& s, Pac
     return;
   }
   TcpListener* const listener = FindListener(tuple.local, tuple.local_port);
-  if (listener != nullptr && now < listener->cookies_until_ &&
+  if (listener != nullptr && AwaitsCookies(*listener, now) &&
       OnCookie(*listener, tuple, s, payload, hash, now)) {
     return;
   }
@@ -289,7 +289,6 @@ bool TcpLayer::OnTimeWaitSegment(const tcp::FourTuple& tuple, const tcp::Segment
     case tcp::TimeWaitTable::Verdict::kReopen:
       if (FindListener(tuple.local, tuple.local_port) != nullptr) {
         reopen = record->snd_nxt;
-        time_wait_.Remove(*record);
         return false;
       }
       [[fallthrough]];
@@ -318,13 +317,23 @@ void TcpLayer::OnSyn(TcpListener& listener, const tcp::FourTuple& tuple, const t
     return;
   }
   if (listener.embryonic_count_ >= listener.backlog_) {
-    SendCookie(listener, tuple, s, now);
+    // RFC 9293 §3.6.1, MAY-2: the new connection begins beyond the old one's sequence numbers,
+    // which a cookie does not know.
+    if (!reopen) {
+      SendCookie(listener, tuple, s, now);
+    } else {
+      counters_.backlog_drops.Increment(1);
+      network_.drops().Count(DropReason::kTcpListenOverflow);
+    }
     return;
   }
   TcpSocket* const socket = NewEmbryonic(listener, tuple, hash, now);
   if (socket == nullptr) return;
   tcp::InitialNumbers initial = secrets_.ForConnection(tuple, now);
-  if (reopen) initial.iss = tcp::TimeWaitTable::ReopenIss(initial.iss, *reopen);
+  if (reopen) {
+    initial.iss = tcp::TimeWaitTable::ReopenIss(initial.iss, *reopen);
+    time_wait_.Remove(*time_wait_.Find(tuple, time_wait_.Hash(tuple)));
+  }
   socket->connection_.OpenPassive(s, initial.iss, initial.timestamp_offset, now);
   Touch(*socket);
 }
@@ -380,6 +389,8 @@ void TcpLayer::SendCookie(TcpListener& listener, const tcp::FourTuple& tuple, co
     }
   }
   listener.cookies_until_ = now + 2 * tcp::SynCookies::kPeriod;
+  Lane* const lane = network_.lane();
+  if (lane != nullptr) lane->group().AwaitCookies(listener.cookies_until_);
   counters_.syn_cookies_out.Increment(1);
   SendBare(tuple,
            {tuple.local_port, tuple.remote_port, cookies_.Make(tuple, s, now), s.seq + 1,
@@ -388,15 +399,23 @@ void TcpLayer::SendCookie(TcpListener& listener, const tcp::FourTuple& tuple, co
   network_.paths().Release(path);
 }
 
-// False: `s` returns none of our cookies.
+bool TcpLayer::AwaitsCookies(const TcpListener& listener, Instant now) {
+  Lane* const lane = network_.lane();
+  return now < listener.cookies_until_ || (lane != nullptr && now < lane->group().cookies_until());
+}
+
+// False: `s` returns none of our cookies, and is not dropped as what may follow one.
 bool TcpLayer::OnCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& s,
                         PacketBuf& payload, uint32_t hash, Instant now) {
   tcp::Segment answer = s;
   answer.has_timestamps = s.has_timestamps && listener.options_.timestamps;
   const std::optional<tcp::Segment> syn = cookies_.Check(tuple, answer, now);
-  if (!syn) return false;
-  if (listener.accepted_count_ >= listener.backlog_) {
-    // The peer believes that it is connected, and repeats what it sends.
+  const bool full = listener.accepted_count_ >= listener.backlog_;
+  if (!syn && (s.syn() || !full)) return false;
+  if (full) {
+    // Whoever returned a cookie believes that he is connected, and repeats what he sends: also what
+    // comes after it is dropped, for the reset of RFC 9293 §3.10.7.2 would end it. (RFC 4987 §3.6
+    // leaves open what becomes of cookies that find no room.)
     counters_.backlog_drops.Increment(1);
     network_.drops().Count(DropReason::kTcpListenOverflow);
     return true;

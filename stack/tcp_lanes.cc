@@ -7,6 +7,7 @@
 //
 // Whoever sees that the flow is b's, or forwards to b because he saw it, does so after the
 // connection was put into the ring; so b, which looks there last, has it before any of its packets.
+// (And once more where a change of its own let it see what others published: Lane::is_ahead().)
 
 #include <utility>
 
@@ -46,7 +47,8 @@ void TcpLayer::CountFlow(TcpSocket& socket) {
   Lane* const lane = network_.lane();
   if (lane == nullptr) return;
   const Steering& steering = lane->steering();
-  socket.bucket_ = static_cast<uint16_t>(steering.BucketOf(steering.Hash(socket.tuple_)));
+  socket.bucket_ =
+      static_cast<uint16_t>(steering.BucketOf(steering.Hash(ip::protocol::kTcp, socket.tuple_)));
   lane->CountFlow(socket.bucket_, true);
 }
 
@@ -64,15 +66,11 @@ TcpMoveResult TcpLayer::Move(TcpSocket& socket, size_t to, std::unique_ptr<MoveT
   moving->created = socket.created_;
   moving->ticket = std::move(ticket);
   moving->connection = std::make_unique<tcp::MovingConnection>(socket.connection_);
+  ++moved_away_;
   lane->Send(to, std::move(moving));
-  const bool claimed = std::exchange(socket.claimed_, false);
-  lane->ChangeSteering([&](Steering& s) {
-    if (!s.LandsOn(socket.tuple_, to)) {
-      s.Claim(ip::protocol::kTcp, socket.tuple_, to);
-    } else if (claimed) {
-      s.Unclaim(ip::protocol::kTcp, socket.tuple_, lane->index());
-    }
-  });
+  // Claimed wherever it goes: packets on their way have been at lanes that did not have it then.
+  socket.claimed_ = false;
+  lane->ChangeSteering([&](Steering& s) { s.Claim(ip::protocol::kTcp, socket.tuple_, to); });
   Free(socket);
   return TcpMoveResult::kMoved;
 }
@@ -81,7 +79,8 @@ TcpMoveResult TcpLayer::Move(TcpSocket& socket, size_t to, std::unique_ptr<MoveT
 bool TcpLayer::SendTimeWaitHome(TcpSocket& socket, const tcp::TimeWaitRecord& record) {
   Lane* const lane = network_.lane();
   if (lane == nullptr) return false;
-  const size_t home = lane->steering().LaneOf(lane->steering().Hash(socket.tuple_));
+  const Steering& steering = lane->steering();
+  const size_t home = steering.LaneOf(steering.Hash(ip::protocol::kTcp, socket.tuple_));
   if (home == lane->index() || !lane->MaySend(home)) return false;
   auto moving = std::make_unique<MovingSocket>();
   moving->tuple = socket.tuple_;
@@ -105,6 +104,7 @@ size_t TcpLayer::TakeMoved(Instant now) {
 }
 
 void TcpLayer::Arrive(MovingSocket& moved, Instant now) {
+  --moved_away_;
   const tcp::Connection& state = moved.connection->state();
   const tcp::OutgoingHeader reset{moved.tuple.local_port, moved.tuple.remote_port, state.snd_nxt(),
                                   state.rcv_nxt(), tcp::kRst | tcp::kAck};
@@ -123,7 +123,7 @@ void TcpLayer::Arrive(MovingSocket& moved, Instant now) {
   } else {
     socket->path_ = path;
     socket->created_ = moved.created;
-    socket->claimed_ = !LandsHere(moved.tuple);
+    socket->claimed_ = true;
     CountFlow(*socket);
     all_.PushBack(*socket);
     table_.Insert(socket, table_.Hash(moved.tuple));

@@ -61,15 +61,28 @@ TcpSocket* TcpLayer::NewSocket(const tcp::FourTuple& tuple, const tcp::Options& 
   return socket;
 }
 
+bool TcpLayer::PortsDecide() const {
+  const Lane* const lane = network_.lane();
+  return lane == nullptr || (lane->steering().HashesPorts(ip::protocol::kTcp) &&
+                             lane->steering().HasSettledBucket(lane->index()));
+}
+
 uint16_t TcpLayer::PickPort(const IpAddress& local, const Endpoint& remote) {
   // RFC 6056 §3.3.3: simple hash-based selection.
   const uint32_t first = options_.first_ephemeral_port;
   const uint32_t count = options_.last_ephemeral_port - first + 1u;
   const uint32_t offset = secrets_.PortOffset(local, remote.address, remote.port);
+  const Lane* const lane = network_.lane();
+  const bool ports_decide = PortsDecide();
   for (uint32_t i = 0; i < count; ++i) {
     const auto port = static_cast<uint16_t>(first + (offset + port_counter_++) % count);
     const tcp::FourTuple tuple{local, remote.address, port, remote.port};
-    if (!LandsHere(tuple)) continue;
+    // No two lanes choose the same.
+    const bool own =
+        lane == nullptr ||
+        (ports_decide ? lane->steering().SettledOn(ip::protocol::kTcp, tuple, lane->index())
+                      : port % lane->steering().lanes() == lane->index());
+    if (!own) continue;
     const uint32_t hash = table_.Hash(tuple);
     if (table_.Find(tuple, hash) == nullptr &&
         time_wait_.Find(tuple, time_wait_.Hash(tuple)) == nullptr &&
@@ -260,6 +273,9 @@ void TcpLayer::OnEmbryonicProgress(TcpSocket& socket) {
     socket.released_ = true;
     return;
   }
+  // It came here because not all lanes listen. Which do may change from now on.
+  const Lane* const lane = network_.lane();
+  if (lane != nullptr && lane->steering().table()[socket.bucket_] != lane->index()) Claim(socket);
   listener.accepted_.PushBack(socket);
   ++listener.accepted_count_;
   if (!listener.ready_.linked()) ready_listeners_.PushBack(listener);
@@ -269,6 +285,7 @@ void TcpLayer::RemoveFromTable(TcpSocket& socket) {
   if (!socket.in_table_) return;
   table_.Remove(&socket);
   socket.in_table_ = false;
+  if (socket.claimed_) Unclaim(socket);
 }
 
 void TcpLayer::EnterTimeWait(TcpSocket& socket) {
@@ -311,7 +328,6 @@ void TcpLayer::Free(TcpSocket& socket) {
   timers_.Cancel(socket.timer_);
   RemoveFromTable(socket);
   if (network_.lane() != nullptr) network_.lane()->CountFlow(socket.bucket_, false);
-  if (socket.claimed_) Unclaim(socket);
   network_.paths().Release(socket.path_);
   sockets_.Delete(&socket);
 }

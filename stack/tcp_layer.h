@@ -77,6 +77,9 @@ class TcpLayer {
   };
   // A connection that came from another lane; none: no (more) such.
   std::optional<Arrival> TakeArrival();
+  // Connections that were given to other lanes, less those that came from them: the sum over all
+  // lanes is how many are on their way.
+  int64_t moved_away() const { return moved_away_; }
 
   // --- the turn ---
   // What came from other lanes; returns how many.
@@ -107,10 +110,9 @@ class TcpLayer {
 
   // --- looking at it ---
   tcp::Counters& counters() { return counters_; }
-  // A connection or its TIME-WAIT.
-  bool Knows(const tcp::FourTuple& tuple) const {
-    return table_.Find(tuple) != nullptr ||
-           time_wait_.Find(tuple, time_wait_.Hash(tuple)) != nullptr;
+  bool HasConnection(const tcp::FourTuple& tuple) const { return table_.Find(tuple) != nullptr; }
+  bool HasTimeWait(const tcp::FourTuple& tuple) const {
+    return time_wait_.Find(tuple, time_wait_.Hash(tuple)) != nullptr;
   }
   size_t sockets() const { return table_.size(); }
   size_t time_wait() const { return time_wait_.size(); }
@@ -165,6 +167,7 @@ class TcpLayer {
                           Instant now);
   void SendCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& syn,
                   Instant now);
+  bool AwaitsCookies(const TcpListener& listener, Instant now);
   bool OnCookie(TcpListener& listener, const tcp::FourTuple& tuple, const tcp::Segment& segment,
                 PacketBuf& payload, uint32_t hash, Instant now);
   void SendReset(const tcp::FourTuple& tuple, const tcp::Segment& segment, Instant now);
@@ -180,11 +183,13 @@ class TcpLayer {
   void Arrive(MovingSocket& moved, Instant now);
   bool SendTimeWaitHome(TcpSocket& socket, const tcp::TimeWaitRecord& record);
   // Whether packets to the flow come to this core by themselves.
-  bool LandsHere(const tcp::FourTuple& tuple) {
+  bool LandsHere(const tcp::FourTuple& tuple) const {
     const Lane* const lane = network_.lane();
-    return lane == nullptr || lane->steering().LandsOn(tuple, lane->index());
+    return lane == nullptr || lane->steering().LandsOn(ip::protocol::kTcp, tuple, lane->index());
   }
   TcpListener* FindListener(const IpAddress& address, uint16_t port) const;
+  // Whether a port can be chosen so that packets to it come to this core by themselves.
+  bool PortsDecide() const;
   uint16_t PickPort(const IpAddress& local, const Endpoint& remote);
   TcpSocket* NewSocket(const tcp::FourTuple& tuple, const tcp::Options& options, Path* path);
   void Touch(TcpSocket& socket);  // after any input: dirty, ready, states
@@ -227,6 +232,7 @@ class TcpLayer {
   IntrusiveList<TcpSocket, &TcpSocket::waiting_> orphans_;
   size_t orphan_count_ = 0;
   std::deque<Arrival> arrivals_;
+  int64_t moved_away_ = 0;
   std::array<Held, kMaxHeld> held_;
   size_t held_count_ = 0;
   bool merging_ = true;

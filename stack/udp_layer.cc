@@ -31,6 +31,11 @@ PacketBuf CopyToPacket(PacketPool& pool, std::span<const uint8_t> data) {
   return packet;
 }
 
+tcp::FourTuple TupleOf(const udp::UdpSocket& socket) {
+  return {socket.local().address, socket.remote().address, socket.local().port,
+          socket.remote().port};
+}
+
 }  // namespace
 
 UdpLayer::UdpLayer(Network& network, Random& random)
@@ -44,8 +49,14 @@ void UdpLayer::JoinLane(Lane& lane) {
   policy.context = &lane;
   policy.prefers = [](void* context, const Endpoint& local, const Endpoint& remote) {
     const Lane& me = *static_cast<const Lane*>(context);
-    return me.steering().LandsOn({local.address, remote.address, local.port, remote.port},
+    // Where ports do not matter, none is better than another.
+    return !me.steering().HashesPorts(ip::protocol::kUdp) ||
+           me.steering().LandsOn(ip::protocol::kUdp,
+                                 {local.address, remote.address, local.port, remote.port},
                                  me.index());
+  };
+  policy.excludes = [](void* context, uint16_t port) {
+    return static_cast<const Lane*>(context)->steering().HasPort(ip::protocol::kUdp, port);
   };
   table_.SetPortPolicy(policy);
 }
@@ -60,6 +71,7 @@ void UdpLayer::Announce(const udp::UdpSocket& socket) {
 }
 
 UdpLayer::~UdpLayer() {
+  for (const auto& socket : sockets_) Unclaim(*socket);
   while (!announced_.empty()) Withdraw(*announced_.back().first);
   for (auto& socket : sockets_) {
     CountFlow(*socket, false);
@@ -84,7 +96,31 @@ void UdpLayer::Withdraw(const udp::UdpSocket& socket) {
       [&](Steering& s) { s.RemovePort(ip::protocol::kUdp, port, lane->index()); });
 }
 
+void UdpLayer::Claim(const udp::UdpSocket& socket) {
+  Lane* const lane = network_.lane();
+  if (lane == nullptr || !socket.connected()) return;
+  const tcp::FourTuple tuple = TupleOf(socket);
+  // A port that it did not choose is its lane's own.
+  const bool chosen = std::any_of(announced_.begin(), announced_.end(),
+                                  [&](const auto& a) { return a.first == &socket; });
+  if (!chosen || lane->steering().LandsOn(ip::protocol::kUdp, tuple, lane->index())) return;
+  claimed_.emplace_back(&socket, tuple);
+  lane->ChangeSteering([&](Steering& s) { s.Claim(ip::protocol::kUdp, tuple, lane->index()); });
+}
+
+void UdpLayer::Unclaim(const udp::UdpSocket& socket) {
+  const auto at = std::find_if(claimed_.begin(), claimed_.end(),
+                               [&](const auto& c) { return c.first == &socket; });
+  if (at == claimed_.end()) return;
+  const tcp::FourTuple tuple = at->second;
+  claimed_.erase(at);
+  Lane* const lane = network_.lane();
+  if (lane == nullptr) return;
+  lane->ChangeSteering([&](Steering& s) { s.Unclaim(ip::protocol::kUdp, tuple, lane->index()); });
+}
+
 void UdpLayer::Close(udp::UdpSocket* socket) {
+  Unclaim(*socket);
   Withdraw(*socket);
   CountFlow(*socket, false);
   table_.Unbind(*socket);
@@ -107,18 +143,18 @@ udp::BindResult UdpLayer::Connect(udp::UdpSocket& socket, const Endpoint& remote
   const auto source = network_.SourceFor(remote.address);
   if (!source) return udp::BindResult::kFamilyMismatch;
   CountFlow(socket, false);
+  Unclaim(socket);
   const udp::BindResult result = table_.Connect(socket, remote, *source);
   CountFlow(socket, true);
+  Claim(socket);
   return result;
 }
 
 void UdpLayer::CountFlow(const udp::UdpSocket& socket, bool begins) {
   Lane* const lane = network_.lane();
   if (lane == nullptr || !socket.connected()) return;
-  const Endpoint& local = socket.local();
-  const Endpoint& remote = socket.remote();
   const Steering& steering = lane->steering();
-  const uint32_t hash = steering.Hash({local.address, remote.address, local.port, remote.port});
+  const uint32_t hash = steering.Hash(ip::protocol::kUdp, TupleOf(socket));
   lane->CountDatagramFlow(steering.BucketOf(hash), begins);
 }
 

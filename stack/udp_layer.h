@@ -72,6 +72,10 @@ class UdpLayer {
   // Of a port that the application chose; and when the socket is gone.
   void Announce(const udp::UdpSocket& socket);
   void Withdraw(const udp::UdpSocket& socket);
+  // Of a connected socket whose datagrams others would take: those with a port of their own choice,
+  // which others have as well.
+  void Claim(const udp::UdpSocket& socket);
+  void Unclaim(const udp::UdpSocket& socket);
   // Of a connected socket, for the lanes' table.
   void CountFlow(const udp::UdpSocket& socket, bool begins);
 
@@ -81,6 +85,7 @@ class UdpLayer {
   std::vector<std::unique_ptr<udp::UdpSocket>> sockets_;
   // Bound to a port of their own choice, which other lanes must know of.
   std::vector<std::pair<const udp::UdpSocket*, uint16_t>> announced_;
+  std::vector<std::pair<const udp::UdpSocket*, tcp::FourTuple>> claimed_;
 };
 
 }  // namespace corelane::stack

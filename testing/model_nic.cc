@@ -231,6 +231,7 @@ struct Card {
   Card(const ModelNicOptions& options, const Capabilities& capabilities, size_t end)
       : depth(options.depth),
         toeplitz(options.rss_key),
+        ports(options.rss_ports),
         table(kTableSize),
         arrivals(options.queues) {
     for (size_t i = 0; i < kTableSize; ++i) table[i] = static_cast<uint16_t>(i % options.queues);
@@ -248,6 +249,7 @@ struct Card {
   DeviceInfo info;
   size_t depth;
   Toeplitz toeplitz;
+  driver::RssPorts ports;
   std::vector<uint16_t> table;  // the queue of a hash's low bits
   ModelNicStats stats;
   std::vector<std::unique_ptr<PacketPool>> pools;
@@ -259,7 +261,8 @@ struct Card {
     const Layout& at = *arrival.at;
     const IpAddress src = Address(frame, at, true);
     const IpAddress dst = Address(frame, at, false);
-    if (!at.transport) return toeplitz.Hash(src, dst);
+    const bool hashes_ports = at.protocol == 6 ? ports.tcp : ports.udp;
+    if (!at.transport || !hashes_ports) return toeplitz.Hash(src, dst);
     return toeplitz.Hash(src, LoadBe16(&frame[at.l4]), dst, LoadBe16(&frame[at.l4 + 2]));
   }
 
@@ -366,8 +369,8 @@ class ModelQueue final : public DeviceQueue {
   std::optional<std::vector<Frame>> ToWire(const PacketBuf& packet) {
     const Capabilities& has = own_.info.capabilities;
     const bool tagged = (packet->flags & PacketHead::kHasVlan) != 0;
-    if (!CanSend(*packet.head(), limits_) || packet.segments() > limits_.max_segments ||
-        (tagged && !has.vlan_insert)) {
+    if (!CanSend(*packet.head(), limits_) ||
+        packet.segments() > limits_.MaxSegments(*packet.head()) || (tagged && !has.vlan_insert)) {
       ++own_.stats.violations;
       return std::nullopt;
     }
@@ -481,7 +484,8 @@ class ModelDevice final : public ModelNic {
   DeviceQueue& queue(size_t index) override { return *queues_.at(index); }
   std::optional<driver::RssInfo> rss() const override {
     const Toeplitz::Key& key = card_.toeplitz.key();
-    return driver::RssInfo{.key = {key.begin(), key.end()}, .table = card_.table};
+    return driver::RssInfo{
+        .key = {key.begin(), key.end()}, .table = card_.table, .ports = card_.ports};
   }
   bool SetRssTable(std::span<const uint16_t> table) override {
     const auto bad = [&](uint16_t queue) { return queue >= card_.info.queues; };

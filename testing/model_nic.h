@@ -38,6 +38,7 @@ struct ModelNicOptions {
   uint32_t depth = 1024;  // frames that wait for each receiving queue
   uint32_t pool_packets = 4096;
   Toeplitz::Key rss_key = Toeplitz::kSymmetricKey;
+  driver::RssPorts rss_ports;
   // Sees each frame as it is on the wire; `from`: 0 for a, 1 for b.
   std::function<void(size_t from, std::span<const uint8_t> frame)> observer;
 };

@@ -219,6 +219,24 @@ TEST_P(TcpTest, ACookieThatIsNotOursIsReset) {
   EXPECT_THAT(wire_.Next(), IsTcp(Flags(kRst), Seq(cookie + 1))) << "too late";
 }
 
+// RFC 4987 §3.6. He who returned one believes that he is connected: nothing that he sends is
+// answered by a reset.
+TEST_P(TcpTest, ACookieWaitsForRoomInTheQueue) {
+  stack::TcpListener* const small = wire_.Listen(81, 1);
+  wire_.Inject(wire_.Tcp(1, 81).Flags(kSyn).Seq(100));
+  wire_.Inject(wire_.Tcp(2, 81).Flags(kSyn).Seq(200));
+  const uint32_t iss = ParseFrame(wire_.Next()).tcp.seq.value();
+  const uint32_t cookie = ParseFrame(wire_.Next()).tcp.seq.value();
+  wire_.Inject(wire_.Tcp(1, 81).Seq(101).Ack(iss + 1));
+  for (const uint32_t seq : {201, 201 + 5}) {
+    wire_.Inject(wire_.Tcp(2, 81).Seq(seq).Ack(cookie + 1).Payload("hello"));
+    EXPECT_TRUE(wire_.Silent());
+  }
+  EXPECT_NE(small->Accept(), nullptr);
+  wire_.Inject(wire_.Tcp(2, 81).Seq(201).Ack(cookie + 1).Payload("hello"));
+  EXPECT_NE(small->Accept(), nullptr);
+}
+
 // --- attacks from outside the path (RFC 5961) ---
 
 TEST_P(TcpTest, ASynInTheWindowIsChallenged) {  // §4.2
@@ -354,6 +372,20 @@ TEST_P(TcpTest, ANewSynReopensTimeWait) {  // MAY-2
   // Beyond what the old connection used.
   EXPECT_GT(static_cast<int32_t>(ParseFrame(answer).tcp.seq.value() - c.ack), 0);
   EXPECT_EQ(wire_.stack().tcp().time_wait(), 0u);
+}
+
+// RFC 9293 §3.6.1, MAY-2. A cookie's sequence numbers may overlap with those of the old connection.
+TEST_P(TcpTest, ACookieDoesNotReopenTimeWait) {
+  Wire::Connection old = Open();
+  CloseFromHere(old);
+  for (uint16_t port = 1; port <= 16; ++port) {
+    wire_.Inject(wire_.Tcp(port, kPort).Flags(kSyn).Seq(100));
+  }
+  wire_.Discard();
+  wire_.Inject(wire_.Tcp(kPeerPort, kPort).Flags(kSyn).Seq(old.seq + 100'000).Mss(1460));
+  EXPECT_TRUE(wire_.Silent());
+  EXPECT_EQ(counters().syn_cookies_out.value(), 0u);
+  EXPECT_EQ(wire_.stack().tcp().time_wait(), 1u);
 }
 
 TEST_P(TcpTest, TimestampsDecideWhatReopensTimeWait) {  // RFC 6191 §2

@@ -103,7 +103,7 @@ class LanesBalanceTest : public ::testing::TestWithParam<Param> {
   }
   size_t BucketOf(uint16_t client_port) const {
     const stack::Steering steering = server_->group().steering();
-    return steering.BucketOf(steering.Hash(TupleOf(client_port)));
+    return steering.BucketOf(steering.Hash(ip::protocol::kTcp, TupleOf(client_port)));
   }
   size_t LaneOf(size_t bucket) const { return server_->group().steering().table()[bucket]; }
   // The next client port whose flows satisfy what is asked of their bucket.
@@ -218,6 +218,32 @@ TEST_P(LanesBalanceTest, BusyBucketsMoveAndTheirConnectionsStay) {
   } else {
     EXPECT_GT(Forwarded(), before);
   }
+}
+
+TEST_P(LanesBalanceTest, StreamsThatLastAreNotMovedAgainAndAgain) {
+  std::vector<Flow> flows;
+  for (size_t i = 0; i < 12; ++i) {
+    const size_t lane = i < 8 ? 0 : 1;
+    flows.push_back(Open(PortWhere([&](size_t b) {
+      return LaneOf(b) == lane && server_->group().lane(lane).load(b).flows.value() == 0;
+    })));
+  }
+  Work(flows, 5);
+  const uint64_t settled = moves();
+  EXPECT_GT(settled, 0u);
+  EXPECT_LE(settled, 2u) << "of 8 streams here and 4 there";
+  Work(flows, 12);
+  EXPECT_EQ(moves(), settled);
+  // Most packets still come to the lane that has their connection.
+  const auto received = [&] {
+    return server_->stack(0).tcp().counters().segments_in.value() +
+           server_->stack(1).tcp().counters().segments_in.value();
+  };
+  const uint64_t forwarded = Forwarded();
+  const uint64_t before = received();
+  Work(flows, 1);
+  EXPECT_LT(4 * (Forwarded() - forwarded), received() - before);
+  EXPECT_EQ(Forwarded() > forwarded, GetParam().redirects);
 }
 
 TEST_P(LanesBalanceTest, ADrainedBucketIsForgottenWhereItWas) {

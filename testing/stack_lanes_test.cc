@@ -11,11 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "core/check.h"
-#include "stack/lane_group.h"
-#include "stack/stack.h"
-#include "testing/model_nic.h"
-#include "testing/segment_builder.h"
+#include "testing/stack_lanes_fixture.h"
 
 namespace corelane::testing {
 namespace {
@@ -23,180 +19,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// How many lanes, whether the card spreads packets by the key that the lanes use, and whether IPv6.
-using Param = std::tuple<size_t, bool, bool>;
-
-class StackLanesTest : public ::testing::TestWithParam<Param> {
- protected:
-  // max_sockets: of the server's lanes.
-  explicit StackLanesTest(size_t max_sockets = 1024) {
-    ModelNicOptions options;
-    options.queues = static_cast<uint16_t>(lanes());
-    options.rss_key = card_agrees() ? Toeplitz::kSymmetricKey : Toeplitz::kMicrosoftKey;
-    pair_ = MakeModelNicPair(options);
-    ModelNic* const nics[] = {pair_.a.get(), pair_.b.get()};
-    for (size_t side = 0; side < 2; ++side) {
-      stack::LaneGroupOptions group;
-      group.lanes = lanes();
-      group.forward_ring = 256;
-      sides_[side].group = std::make_unique<stack::LaneGroup>(group);
-      for (size_t i = 0; i < lanes(); ++i) {
-        stack::StackOptions stack_options;
-        stack_options.seed = 1 + 10 * side + i;
-        if (side == 1) stack_options.max_tcp_sockets = max_sockets;
-        sides_[side].stacks.push_back(std::make_unique<stack::Stack>(stack_options, clock_.Now(),
-                                                                     &sides_[side].group->lane(i)));
-        stack::InterfaceOptions interface;
-        interface.addresses = {{Address(side), Length()}};
-        CL_CHECK(sides_[side]
-                     .stacks[i]
-                     ->AddInterface(nics[side]->queue(i), nics[side]->info(), interface)
-                     .ok());
-      }
-    }
-  }
-  static size_t lanes() { return std::get<0>(GetParam()); }
-  static bool card_agrees() { return std::get<1>(GetParam()); }
-  static bool v6() { return std::get<2>(GetParam()); }
-  static uint8_t Length() { return v6() ? 64 : 24; }
-  static IpAddress Address(size_t i) {
-    return v6() ? IpAddress(Ipv6Address(0xfd00'0000'0000'0000, 1 + i))
-                : IpAddress(Ipv4Address(0x0a00'0001 + static_cast<uint32_t>(i)));
-  }
-  stack::Stack& client(size_t lane) { return *sides_[0].stacks[lane]; }
-  stack::Stack& server(size_t lane) { return *sides_[1].stacks[lane]; }
-  stack::LaneGroup& group(size_t side) { return *sides_[side].group; }
-
-  // One turn of each lane.
-  bool Turn() {
-    bool busy = false;
-    for (Side& side : sides_) {
-      for (auto& stack : side.stacks) busy |= stack->Poll(clock_.Now());
-    }
-    return busy;
-  }
-  template <class Done>
-  bool RunUntil(const Done& done, Duration limit = seconds(60)) {
-    const Instant end = clock_.Now() + limit;
-    while (!done()) {
-      if (clock_.Now() >= end) return false;
-      if (Turn()) continue;
-      Instant next = kNever;
-      for (Side& side : sides_) {
-        for (auto& stack : side.stacks) next = std::min(next, stack->NextDeadline());
-      }
-      clock_.AdvanceTo(
-          std::clamp(next, clock_.Now() + std::chrono::microseconds(1), clock_.Now() + seconds(1)));
-    }
-    return true;
-  }
-  void RunFor(Duration d) {
-    RunUntil([] { return false; }, d);
-  }
-  uint64_t Forwarded(size_t side) {
-    uint64_t n = 0;
-    for (size_t i = 0; i < lanes(); ++i) n += group(side).lane(i).counters().forwarded_in.value();
-    return n;
-  }
-  uint64_t Drops(size_t side, ip::DropReason reason) {
-    uint64_t n = 0;
-    for (auto& stack : sides_[side].stacks) n += stack->network().drops().value(reason);
-    return n;
-  }
-  void ListenEverywhere(uint16_t port) {
-    for (size_t i = 0; i < lanes(); ++i) ASSERT_NE(Listen(i, port), nullptr);
-  }
-  stack::TcpListener* Listen(size_t lane, uint16_t port) {
-    stack::TcpSetupError error;
-    listeners_.push_back(server(lane).tcp().Listen({Address(1), port}, 256, error));
-    listener_lane_.push_back(lane);
-    return listeners_.back();
-  }
-  stack::TcpSocket* Connect(size_t lane, uint16_t port, uint16_t local_port = 0) {
-    stack::TcpSetupError error;
-    stack::TcpConnectOptions options;
-    options.local_port = local_port;
-    return client(lane).tcp().Connect({Address(1), port}, options, error);
-  }
-  struct Accepted {
-    stack::TcpSocket* socket;
-    size_t lane;
-  };
-  void AcceptAll() {
-    for (size_t i = 0; i < listeners_.size(); ++i) {
-      while (stack::TcpSocket* const s = listeners_[i]->Accept()) {
-        accepted_.push_back({s, listener_lane_[i]});
-      }
-    }
-  }
-  bool RunUntilAccepted(size_t count) {
-    return RunUntil([&] {
-      AcceptAll();
-      return accepted_.size() >= count;
-    });
-  }
-  // The server's end of a connection.
-  Accepted PeerOf(const stack::TcpSocket& socket) {
-    for (const Accepted& a : accepted_) {
-      if (a.socket->remote() == socket.local()) return a;
-    }
-    return {nullptr, 0};
-  }
-  // n bytes from one to the other.
-  void Move(stack::TcpSocket& from, stack::TcpSocket& to, size_t n) {
-    const Bytes sent = Pattern(n);
-    Bytes received;
-    Bytes buffer(65536);
-    size_t written = 0;
-    ASSERT_TRUE(RunUntil([&] {
-      written += from.Write(std::span(sent).subspan(written));
-      while (const size_t got = to.Read(buffer)) {
-        received.insert(received.end(), buffer.begin(),
-                        buffer.begin() + static_cast<ptrdiff_t>(got));
-      }
-      return received.size() == sent.size();
-    }));
-    EXPECT_EQ(received, sent);
-  }
-
-  // The server's end moves to another lane; what has arrived is in accepted_ again.
-  stack::TcpMoveResult MoveTo(size_t lane, Accepted& from) {
-    std::unique_ptr<stack::MoveTicket> ticket;
-    const auto result = server(from.lane).tcp().Move(*from.socket, lane, ticket);
-    if (result == stack::TcpMoveResult::kMoved) from = {nullptr, lane};
-    return result;
-  }
-  void TakeArrivals(size_t lane) {
-    while (const auto arrival = server(lane).tcp().TakeArrival()) {
-      const auto waits = std::find_if(accepted_.begin(), accepted_.end(), [&](const Accepted& a) {
-        return a.socket == nullptr && a.lane == lane;
-      });
-      ASSERT_NE(waits, accepted_.end());
-      waits->socket = arrival->socket;
-    }
-  }
-
-  struct Side {
-    std::unique_ptr<stack::LaneGroup> group;
-    std::vector<std::unique_ptr<stack::Stack>> stacks;
-  };
-
-  ManualClock clock_;
-  ModelNicPair pair_;
-  Side sides_[2];
-  std::vector<stack::TcpListener*> listeners_;
-  std::vector<size_t> listener_lane_;
-  std::vector<Accepted> accepted_;
-};
-
 INSTANTIATE_TEST_SUITE_P(Cards, StackLanesTest,
                          ::testing::Combine(::testing::Values(2, 4), ::testing::Bool(),
                                             ::testing::Bool()),
-                         [](const auto& info) {
-                           return std::to_string(std::get<0>(info.param)) + "Lanes" +
-                                  (std::get<1>(info.param) ? "Rss" : "Misdirected") +
-                                  (std::get<2>(info.param) ? "V6" : "V4");
-                         });
+                         &StackLanesTest::Name);
 
 TEST_P(StackLanesTest, ConnectionsSpreadEvenlyAndStayAtHome) {
   ListenEverywhere(80);
@@ -208,7 +34,7 @@ TEST_P(StackLanesTest, ConnectionsSpreadEvenlyAndStayAtHome) {
   const stack::Steering steering = group(1).steering();
   for (const Accepted& a : accepted_) {
     ++per_lane[a.lane];
-    EXPECT_TRUE(steering.LandsOn(a.socket->tuple(), a.lane));
+    EXPECT_TRUE(steering.LandsOn(ip::protocol::kTcp, a.socket->tuple(), a.lane));
   }
   for (const size_t n : per_lane) EXPECT_GT(n, kConnections / lanes() / 2);
   for (size_t i = 0; i < kConnections; i += 10) {
@@ -273,8 +99,9 @@ TEST_P(StackLanesTest, ConnectionsStayWhenTheirBucketMoves) {
   ASSERT_TRUE(RunUntilAccepted(1));
   const Accepted peer = PeerOf(*old);
   EXPECT_EQ(peer.lane, 0u);
-  group(1).ChangeSteering(
-      [&](stack::Steering& s) { s.MoveBucket(s.BucketOf(s.Hash(peer.socket->tuple())), 1); });
+  group(1).ChangeSteering([&](stack::Steering& s) {
+    s.MoveBucket(s.BucketOf(s.Hash(ip::protocol::kTcp, peer.socket->tuple())), 1);
+  });
   Move(*old, *peer.socket, 50'000);
   Move(*peer.socket, *old, 50'000);
   // A new one in the same bucket goes where the bucket is.
@@ -282,8 +109,8 @@ TEST_P(StackLanesTest, ConnectionsStayWhenTheirBucketMoves) {
   stack::TcpSocket* fresh = nullptr;
   for (uint16_t port = 6000; fresh == nullptr; ++port) {
     const tcp::FourTuple tuple{Address(1), Address(0), 80, port};
-    if (steering.BucketOf(steering.Hash(tuple)) ==
-        steering.BucketOf(steering.Hash(peer.socket->tuple()))) {
+    if (steering.BucketOf(steering.Hash(ip::protocol::kTcp, tuple)) ==
+        steering.BucketOf(steering.Hash(ip::protocol::kTcp, peer.socket->tuple()))) {
       fresh = Connect(0, 80, port);
     }
   }
@@ -314,7 +141,9 @@ TEST_P(StackLanesTest, DatagramsComeHome) {
       for (size_t k = 0; k < 16 * lanes(); ++k) {
         stack::UdpLayer& udp = client(k % lanes()).udp();
         udp::UdpSocket* const socket = udp.Open({});
-        if (connected) ASSERT_EQ(udp.Connect(*socket, {Address(1), 53}), udp::BindResult::kOk);
+        if (connected) {
+          ASSERT_EQ(udp.Connect(*socket, {Address(1), 53}), udp::BindResult::kOk);
+        }
         ASSERT_EQ(udp.Send(*socket, Pattern(size), Endpoint{Address(1), 53}, clock_.Now()),
                   stack::UdpSendResult::kOk);
         ASSERT_TRUE(RunUntil(
@@ -332,6 +161,41 @@ TEST_P(StackLanesTest, DatagramsComeHome) {
     }
   }
   for (const size_t n : served) EXPECT_GT(n, 8u) << "spread over all lanes";
+}
+
+// To all hosts on the link: each lane that has the port hears it once.
+TEST_P(StackLanesTest, GroupDatagramsReachEveryLaneThatHasThePort) {
+  const size_t last = lanes() - 1;
+  std::vector<udp::UdpSocket*> servers;
+  for (size_t i = 0; i < lanes(); ++i) {
+    servers.push_back(server(i).udp().Open({}));
+    if (i == last && lanes() > 2) continue;
+    const IpAddress any = v6() ? IpAddress(Ipv6Address()) : IpAddress(Ipv4Address(0));
+    ASSERT_EQ(server(i).udp().Bind(*servers[i], {any, 5353}), udp::BindResult::kOk);
+  }
+  Turn();
+  const IpAddress everyone =
+      v6() ? *IpAddress::Parse("ff02::1") : IpAddress(Ipv4Address(10, 0, 0, 255));
+  ip::Route on_link;
+  on_link.prefix = *IpPrefix::Parse("ff02::/16");
+  ASSERT_TRUE(client(0).network().routes().Add(on_link).ok());
+  Turn();
+  Turn();
+  for (size_t k = 0; k < 8; ++k) {
+    udp::UdpSocket* const socket = client(k % lanes()).udp().Open({});
+    ASSERT_EQ(client(k % lanes())
+                  .udp()
+                  .Send(*socket, Pattern(100), Endpoint{everyone, 5353}, clock_.Now()),
+              stack::UdpSendResult::kOk);
+    RunFor(milliseconds(10));
+    for (size_t i = 0; i < lanes(); ++i) {
+      udp::Datagram datagram;
+      size_t heard = 0;
+      while (servers[i]->Receive(datagram)) ++heard;
+      EXPECT_EQ(heard, i == last && lanes() > 2 ? 0u : 1u) << "lane " << i << ", datagram " << k;
+    }
+  }
+  EXPECT_EQ(Drops(1, ip::DropReason::kUdpNoSocket), 0u);
 }
 
 TEST_P(StackLanesTest, UnreachablePortsAreToldToTheirSocket) {
@@ -380,6 +244,70 @@ TEST_P(StackLanesTest, AChangedMacReachesEveryLaneInOneTurn) {
     client(i).Poll(clock_.Now());
     EXPECT_EQ(client(i).network().neighbors().Get(0, Address(1))->mac, moved);
   }
+}
+
+TEST_P(StackLanesTest, StrangersNeighborsArePublishedOnceAMillisecond) {
+  ListenEverywhere(80);
+  for (size_t i = 0; i < lanes(); ++i) Connect(i, 80);
+  ASSERT_TRUE(RunUntilAccepted(lanes()));
+  RunFor(milliseconds(5));
+  arp::NeighborCache& owner = server(0).network().neighbors();
+  const auto stamp = [&] { return group(1).lane(1).neighbors().stamp; };
+  // Every turn a request by somebody new.
+  uint16_t stranger = 0;
+  const auto storm = [&] {
+    ++stranger;
+    const IpAddress from =
+        v6() ? IpAddress(Ipv6Address(0xfd00'0000'0000'0000, 0x1'0000 + uint64_t{stranger}))
+             : IpAddress(Ipv4Address(0x0a00'0000 + stranger % 200 + 20));
+    const uint8_t low = static_cast<uint8_t>(stranger);
+    const uint8_t high = static_cast<uint8_t>(stranger >> 8);
+    owner.OnSolicitation(0, from, MacAddress(2, 0, 0, 1, high, low), clock_.Now());
+    server(0).Poll(clock_.Now());
+    server(1).Poll(clock_.Now());
+    clock_.Advance(std::chrono::microseconds(10));
+  };
+  size_t published = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const uint64_t before = stamp();
+    storm();
+    published += stamp() != before;
+  }
+  EXPECT_LE(published, 11u);
+  EXPECT_GE(published, 9u);
+  // Another lane's question is answered at once.
+  owner.OnAdvertisement(0, Address(0), pair_.a->info().mac, true, true, false, clock_.Now());
+  storm();
+  uint64_t before = stamp();
+  storm();
+  ASSERT_EQ(stamp(), before);
+  group(1).lane(1).Ask({Address(0), 0});
+  storm();
+  EXPECT_EQ(stamp(), owner.changes());
+  // So is one whose answer has to come first.
+  const IpAddress asked = v6() ? IpAddress(Ipv6Address(0xfd00'0000'0000'0000, 0x98))
+                               : IpAddress(Ipv4Address(0x0a00'00f0));
+  group(1).lane(1).Ask({asked, 0});
+  storm();
+  before = stamp();
+  storm();
+  ASSERT_EQ(stamp(), before);
+  owner.OnAdvertisement(0, asked, MacAddress(2, 0, 0, 2, 0, 0), true, true, false, clock_.Now());
+  storm();
+  EXPECT_EQ(stamp(), owner.changes());
+  // And a neighbor in use that has another address.
+  const MacAddress moved(2, 0, 0, 3, 0, 0);
+  owner.OnAdvertisement(0, Address(0), moved, false, true, false, clock_.Now());
+  storm();
+  EXPECT_EQ(server(1).network().neighbors().Get(0, Address(0))->mac, moved);
+  // What waits is published by a lane that has nothing else to do.
+  storm();
+  ASSERT_NE(stamp(), owner.changes());
+  ASSERT_LE(server(0).NextDeadline(), clock_.Now() + milliseconds(1));
+  clock_.AdvanceTo(server(0).NextDeadline());
+  server(0).Poll(clock_.Now());
+  server(1).Poll(clock_.Now());
+  EXPECT_EQ(stamp(), owner.changes());
 }
 
 TEST_P(StackLanesTest, ANeighborThatIsGoneFailsOnEveryLane) {
@@ -527,7 +455,7 @@ TEST_P(StackLanesTest, TheTimeWaitOfAMovedConnectionGoesHome) {
   ASSERT_TRUE(RunUntil([&] { return socket->end_of_stream(); }));
   socket->Release();
   RunFor(milliseconds(100));
-  EXPECT_TRUE(server(0).tcp().Knows(tuple));
+  EXPECT_TRUE(server(0).tcp().HasTimeWait(tuple));
   EXPECT_EQ(server(0).tcp().time_wait(), 1u);
   EXPECT_EQ(server(1).tcp().time_wait(), 0u);
   EXPECT_EQ(group(1).steering().claims(), 0u);
@@ -544,6 +472,26 @@ TEST_P(StackLanesTest, WhatCannotMoveStays) {
   Move(*socket, *accepted_[0].socket, 1000);
   socket->Abort();
   EXPECT_EQ(client(0).tcp().Move(*socket, 1, ticket), stack::TcpMoveResult::kNotConnected);
+}
+
+TEST_P(StackLanesTest, WhatIsOnItsWayToALaneThatGoesIsFreedAtOnce) {
+  struct Ticket : stack::MoveTicket {
+    explicit Ticket(bool& gone) : gone(gone) {}
+    ~Ticket() override { gone = true; }
+    bool& gone;
+  };
+  ListenEverywhere(80);
+  Connect(0, 80);
+  ASSERT_TRUE(RunUntilAccepted(1));
+  ASSERT_EQ(accepted_[0].lane, 0u);
+  bool gone = false;
+  std::unique_ptr<stack::MoveTicket> ticket = std::make_unique<Ticket>(gone);
+  ASSERT_EQ(server(0).tcp().Move(*accepted_[0].socket, 1, ticket), stack::TcpMoveResult::kMoved);
+  EXPECT_EQ(group(1).steering().claims(), 1u);
+  EXPECT_FALSE(gone);
+  sides_[1].stacks[1].reset();
+  EXPECT_TRUE(gone);
+  EXPECT_EQ(group(1).steering().claims(), 0u);
 }
 
 class SmallStackLanesTest : public StackLanesTest {
@@ -571,6 +519,67 @@ TEST_P(SmallStackLanesTest, ALaneWithoutRoomResetsWhatArrives) {
   EXPECT_EQ(first->error(), tcp::Error::kReset);
   EXPECT_FALSE(second->closed());
   EXPECT_EQ(group(1).steering().claims(), 0u);
+}
+
+// Cards that hash addresses only, as some do with datagrams: all flows of two hosts are one lane's.
+class AddressesOnlyTest : public StackLanesTest {
+ protected:
+  AddressesOnlyTest() : StackLanesTest(1024, {.tcp = false, .udp = false}) {}
+  size_t home(size_t side) {
+    const stack::Steering steering = group(side).steering();
+    return steering.LaneOf(steering.Hash(Address(1 - side), Address(side)));
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Cards, AddressesOnlyTest,
+                         ::testing::Combine(::testing::Values(4), ::testing::Bool(),
+                                            ::testing::Bool()));
+
+TEST_P(AddressesOnlyTest, ConnectionsOfAnyLaneWorkAndAreServedAtHome) {
+  ListenEverywhere(80);
+  std::vector<stack::TcpSocket*> clients;
+  for (size_t i = 0; i < 10 * lanes(); ++i) {
+    clients.push_back(Connect(i % lanes(), 80));
+    ASSERT_NE(clients.back(), nullptr);
+    EXPECT_EQ(clients.back()->local().port % lanes(), i % lanes());
+  }
+  ASSERT_TRUE(RunUntilAccepted(clients.size()));
+  // All but those of the lane where packets of this host come.
+  EXPECT_EQ(group(0).steering().claims(), 10 * (lanes() - 1));
+  for (stack::TcpSocket* const socket : clients) {
+    const Accepted peer = PeerOf(*socket);
+    ASSERT_NE(peer.socket, nullptr);
+    EXPECT_EQ(peer.lane, home(1));
+    Move(*socket, *peer.socket, 5'000);
+    Move(*peer.socket, *socket, 5'000);
+  }
+  if (card_agrees()) {
+    EXPECT_LE(Forwarded(1), v6() ? 4u : 0u);
+  }
+}
+
+TEST_P(AddressesOnlyTest, DatagramsWithAndWithoutFragmentsMeetAtHome) {
+  std::vector<udp::UdpSocket*> servers;
+  for (size_t i = 0; i < lanes(); ++i) {
+    servers.push_back(server(i).udp().Open({}));
+    ASSERT_EQ(server(i).udp().Bind(*servers[i], {Address(1), 53}), udp::BindResult::kOk);
+  }
+  udp::UdpSocket* const socket = client(0).udp().Open({});
+  ASSERT_EQ(client(0).udp().Connect(*socket, {Address(1), 53}), udp::BindResult::kOk);
+  for (const size_t size : {size_t{100}, size_t{4000}}) {
+    const Bytes sent = Pattern(size);
+    ASSERT_TRUE(RunUntil([&] {
+      return client(0).udp().Send(*socket, sent, std::nullopt, clock_.Now()) ==
+             stack::UdpSendResult::kOk;
+    }));
+    ASSERT_TRUE(RunUntil([&] { return servers[home(1)]->readable(); }));
+    udp::Datagram datagram;
+    ASSERT_TRUE(servers[home(1)]->Receive(datagram));
+    EXPECT_EQ(datagram.payload.packet_size(), size);
+  }
+  if (card_agrees()) {
+    EXPECT_LE(Forwarded(1), v6() ? 4u : 0u);
+  }
 }
 
 }  // namespace

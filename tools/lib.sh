@@ -70,7 +70,7 @@ refresh_system_libraries() {
 prepare_workspace() {
   local base
   base=$(call_bazel info output_base 2>/dev/null) || return 0
-  drop_foreign_links "$base"
+  [ "$PWD" != "$ROOT" ] || drop_foreign_links "$base"
   refresh_system_libraries "$base"
 }
 

@@ -217,13 +217,19 @@ uint16_t UdpTable::PickPort(const UdpSocket& socket, const IpAddress& local,
   // Sockets for one destination differ too: the counter enters the hash.
   StoreBe32(input.data() + 34, port_counter_++);
   const auto start = static_cast<uint32_t>(SipHash24(secret_, input) % kPorts);
+  // There may be none that is preferred. Where there is one, it is among so many, even of 64 lanes.
+  constexpr uint32_t kLooked = 1024;
   uint16_t second_best = 0;
-  for (uint32_t i = 0; i < kPorts; ++i) {
+  uint32_t looked = 0;
+  for (uint32_t i = 0; i < kPorts && looked < kLooked; ++i) {
     const auto port = static_cast<uint16_t>(kFirstEphemeral + (start + i) % kPorts);
-    if (port % policy_.modulus != policy_.remainder || !IsFree(socket, {local, port}, false))
+    if (port % policy_.modulus != policy_.remainder || !IsFree(socket, {local, port}, false) ||
+        (policy_.excludes != nullptr && policy_.excludes(policy_.context, port))) {
       continue;
+    }
     if (IsPreferred({local, port}, remote)) return port;
     if (second_best == 0) second_best = port;
+    ++looked;
   }
   return second_best;
 }

@@ -50,11 +50,13 @@ class UdpTable {
   UdpTable& operator=(const UdpTable&) = delete;
 
   // Of the ephemeral ports only those that are `remainder` modulo `modulus`; among them rather one
-  // that prefers() wants, for sockets with a peer. Where several lanes share their addresses.
+  // that prefers() wants, for sockets with a peer, and none that excludes() names. Where several
+  // lanes share their addresses.
   struct PortPolicy {
     uint32_t modulus = 1;
     uint32_t remainder = 0;
     bool (*prefers)(void* context, const Endpoint& local, const Endpoint& remote) = nullptr;
+    bool (*excludes)(void* context, uint16_t port) = nullptr;
     void* context = nullptr;
   };
   void SetPortPolicy(const PortPolicy& policy) { policy_ = policy; }

@@ -267,6 +267,33 @@ TEST_F(UdpTableTest, PortUnreachableReachesTheConnectedSocket) {
   EXPECT_EQ(socket.TakeError(), UdpError::kPortUnreachable);
 }
 
+TEST_F(UdpTableTest, EphemeralPortsFollowThePolicy) {
+  uint16_t wanted = 0;  // modulo 5
+  table_.SetPortPolicy({.modulus = 3,
+                        .remainder = 2,
+                        .prefers =
+                            [](void* context, const Endpoint& local, const Endpoint& remote) {
+                              EXPECT_EQ(remote.port, 53);
+                              return local.port % 5 == *static_cast<uint16_t*>(context);
+                            },
+                        .excludes = [](void*, uint16_t port) { return port % 7 == 0; },
+                        .context = &wanted});
+  const IpAddress source = E("10.0.0.1:1").address;
+  for (wanted = 0; wanted < 5; ++wanted) {
+    UdpSocket& socket = NewSocket();
+    ASSERT_EQ(table_.Connect(socket, E("10.0.0.2:53"), source), BindResult::kOk);
+    EXPECT_EQ(socket.local().port % 3, 2);
+    EXPECT_EQ(socket.local().port % 5, wanted);
+    EXPECT_NE(socket.local().port % 7, 0);
+  }
+  // None is preferred: any of the own ones.
+  UdpSocket& socket = NewSocket();
+  ASSERT_EQ(table_.Connect(socket, E("10.0.0.2:53"), source), BindResult::kOk);
+  EXPECT_EQ(socket.local().port % 3, 2);
+  // Without a peer there is nothing to prefer.
+  EXPECT_EQ(Bound("0.0.0.0:0").local().port % 3, 2);
+}
+
 TEST_F(UdpTableTest, AnUnboundSocketIsNotReady) {
   UdpSocket& socket = Bound("10.0.0.1:53");
   Input("10.0.0.2:1", "10.0.0.1:53");

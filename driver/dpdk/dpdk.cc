@@ -1,6 +1,7 @@
 #include "driver/dpdk/dpdk.h"
 
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
@@ -10,6 +11,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,7 +38,6 @@ struct Target {
   uint16_t tx_descriptors = 1024;
   std::string eal;
   Bus bus = Bus::kVdev;
-  std::string arguments;  // the driver's
 };
 
 absl::StatusOr<Target> ReadUri(const DeviceUri& uri, const OpenOptions& standard) {
@@ -64,11 +66,15 @@ absl::StatusOr<Target> ReadUri(const DeviceUri& uri, const OpenOptions& standard
   target.request.queues = target.options.queues;
   target.request.mtu = target.options.mtu;
   target.request.mac = target.options.mac;
-  absl::StatusOr<std::vector<DeviceOption>> arguments = target.request.options;
-  if (pmd.arguments != nullptr) arguments = pmd.arguments(target.request);
-  if (!arguments.ok()) return arguments.status();
-  target.arguments = ToDevargs(*arguments);
   return target;
+}
+
+// What DPDK gives to the driver.
+absl::StatusOr<std::string> ArgumentsOf(const PmdRequest& request, const Pmd& pmd) {
+  if (pmd.arguments == nullptr) return ToDevargs(request.options);
+  const absl::StatusOr<std::vector<DeviceOption>> arguments = pmd.arguments(request);
+  if (!arguments.ok()) return arguments.status();
+  return ToDevargs(*arguments);
 }
 
 // Starts the EAL for the first device, unless the program has.
@@ -83,8 +89,13 @@ absl::Status NeedEal(const Target& target) {
                                              "': expected none, for the EAL is running already"));
   }
   EalBuilder builder;
-  if (target.bus != Bus::kVdev) {
-    builder.Allow(Cat(target.request.name, target.arguments.empty() ? "" : ",", target.arguments));
+  // A virtual device that `eal` names has its arguments there.
+  if (target.bus != Bus::kVdev || target.eal.empty()) {
+    const auto arguments = ArgumentsOf(target.request, FindPmd(target.request.name));
+    if (!arguments.ok()) return arguments.status();
+    if (target.bus != Bus::kVdev) {
+      builder.Allow(Cat(target.request.name, arguments->empty() ? "" : ",", *arguments));
+    }
   }
   absl::StatusOr<std::vector<std::string>> raw = SplitArguments(target.eal);
   if (!raw.ok()) return raw.status();
@@ -94,32 +105,30 @@ absl::Status NeedEal(const Target& target) {
   return absl::OkStatus();
 }
 
-// The port of a device, made where it is a virtual one; gone with its owner.
+// The port of a device, which goes with its owner: for as long as DPDK has probed a device it makes
+// no second port of it.
 class PortOwner {
  public:
   static absl::StatusOr<PortOwner> Make(const Target& target, const Pmd& pmd) {
     const PmdRequest& request = target.request;
-    if (target.bus != Bus::kVdev) return FindNic(target, pmd);
     if (pmd.create != nullptr) {
       const absl::StatusOr<uint16_t> id = pmd.create(request);
       if (!id.ok()) return id.status();
-      return PortOwner(*id, pmd.destroyed, true);
+      return PortOwner(*id, pmd.destroyed);
     }
-    if (const std::optional<uint16_t> id = Port::Find(request.name)) {
-      // The EAL's arguments named it.
-      if (!request.options.empty()) {
-        return absl::AlreadyExistsError(Cat("dpdk:", request.name, ": options: value '",
-                                            ToDevargs(request.options),
-                                            "': expected none, for the device is there already"));
-      }
-      return PortOwner(*id, nullptr, false);
+    if (const std::optional<uint16_t> id = Port::Find(request.name)) return Take(*id, target);
+    const absl::StatusOr<std::string> arguments = ArgumentsOf(request, pmd);
+    if (!arguments.ok()) return arguments.status();
+    const char* const bus = BusName(target.bus);
+    const int result = rte_eal_hotplug_add(bus, request.name.c_str(), arguments->c_str());
+    if (result == 0) {
+      if (const auto id = Port::Find(request.name)) return PortOwner(*id, nullptr);
+      rte_eal_hotplug_remove(bus, request.name.c_str());
     }
-    const int result = rte_eal_hotplug_add("vdev", request.name.c_str(), target.arguments.c_str());
-    const std::optional<uint16_t> id = Port::Find(request.name);
-    if (result == 0 && id) return PortOwner(*id, nullptr, true);
+    const std::string why = result != 0 ? rte_strerror(-result) : "no port came of it";
+    if (target.bus != Bus::kVdev) return NoNic(target, pmd, why);
     return absl::InternalError(
-        Cat("dpdk:", request.name, ": DPDK does not create it with '", target.arguments,
-            "': ", result != 0 ? rte_strerror(-result) : "no port came of it"));
+        Cat("dpdk:", request.name, ": DPDK does not create it with '", *arguments, "': ", why));
   }
   PortOwner(PortOwner&& other) noexcept
       : id_(other.id_),
@@ -128,31 +137,58 @@ class PortOwner {
   PortOwner& operator=(PortOwner&&) = delete;
   ~PortOwner() {
     if (device_ == nullptr) return;
-    rte_dev_remove(device_);
+    if (!HasOtherPorts()) rte_dev_remove(device_);
     if (destroyed_ != nullptr) destroyed_(id_);
   }
 
   uint16_t id() const { return id_; }
 
  private:
-  // The EAL has probed the first one when it started; others are probed now.
-  static absl::StatusOr<PortOwner> FindNic(const Target& target, const Pmd& pmd) {
-    const std::string& name = target.request.name;
-    const char* const bus = target.bus == Bus::kPci ? "pci" : "vmbus";
-    if (!Port::Find(name)) rte_eal_hotplug_add(bus, name.c_str(), target.arguments.c_str());
-    if (const auto id = Port::Find(name)) return PortOwner(*id, nullptr, false);
-    return absl::NotFoundError(
-        Cat("dpdk:", name, ": DPDK found no device of this address on the ", bus, " bus: ",
-            pmd.needs.empty() ? "is it bound to vfio-pci, and its driver installed?" : pmd.needs));
+  static const char* BusName(Bus bus) {
+    return bus == Bus::kVdev ? "vdev" : bus == Bus::kPci ? "pci" : "vmbus";
   }
 
-  PortOwner(uint16_t id, void (*destroyed)(uint16_t), bool made) : id_(id), destroyed_(destroyed) {
+  // A device that the EAL has probed when it started.
+  static absl::StatusOr<PortOwner> Take(uint16_t id, const Target& target) {
+    const PmdRequest& request = target.request;
+    if (target.bus == Bus::kVdev && !request.options.empty()) {
+      return absl::AlreadyExistsError(Cat("dpdk:", request.name, ": options: value '",
+                                          ToDevargs(request.options),
+                                          "': expected none, for the device is there already"));
+    }
+    rte_eth_dev_owner owner{};
+    if (rte_eth_dev_owner_get(id, &owner) == 0 && owner.id != RTE_ETH_DEV_NO_OWNER) {
+      return absl::AlreadyExistsError(Cat("dpdk:", request.name, ": is open already"));
+    }
+    return PortOwner(id, nullptr);
+  }
+
+  static absl::Status NoNic(const Target& target, const Pmd& pmd, std::string_view why) {
+    std::string_view hint =
+        pmd.needs.empty() ? "is it bound to vfio-pci, and its driver installed?" : pmd.needs;
+    if (target.bus == Bus::kPci && rte_eal_has_pci() == 0) {
+      hint = "the EAL runs with --no-pci: leave that out of its arguments";
+    }
+    return absl::NotFoundError(Cat("dpdk:", target.request.name,
+                                   ": DPDK found no device of this address on the ",
+                                   BusName(target.bus), " bus: ", hint, " (", why, ")"));
+  }
+
+  PortOwner(uint16_t id, void (*destroyed)(uint16_t)) : id_(id), destroyed_(destroyed) {
     rte_eth_dev_info info{};
-    if (made && rte_eth_dev_info_get(id, &info) == 0) device_ = info.device;
+    if (rte_eth_dev_info_get(id, &info) == 0) device_ = info.device;
+  }
+
+  bool HasOtherPorts() const {
+    for (uint16_t port = 0;; ++port) {
+      port = rte_eth_find_next_of(port, device_);
+      if (port >= RTE_MAX_ETHPORTS) return false;
+      if (port != id_) return true;
+    }
   }
 
   uint16_t id_;
-  rte_device* device_ = nullptr;  // where it is ours to remove
+  rte_device* device_ = nullptr;
   void (*destroyed_)(uint16_t);
 };
 
@@ -169,31 +205,58 @@ MacAddress MacFor(std::string_view name) {
   return MacAddress::FromBytes(bytes.data());
 }
 
-constexpr uint64_t kRxChecksum =
-    RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+constexpr uint64_t kRxL4Checksum = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 constexpr uint64_t kTxL4Checksum = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 constexpr uint64_t kTso = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
                           kTxL4Checksum | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 
-PortConfig ConfigFor(const Target& target, const Pmd& pmd) {
+// The functions that hash a protocol's ports, of both families.
+constexpr uint64_t kTcpPorts = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+constexpr uint64_t kUdpPorts = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+
+// Some devices want more bytes than software uses; these are for longer inputs than ours.
+std::vector<uint8_t> KeyFor(const rte_eth_dev_info& info, const Toeplitz::Key& key) {
+  std::vector<uint8_t> out(info.hash_key_size != 0 ? info.hash_key_size : key.size());
+  for (size_t i = 0; i < out.size(); ++i) out[i] = key[i % key.size()];
+  return out;
+}
+
+PortConfig ConfigFor(const Target& target, const Pmd& pmd, uint16_t id) {
   PortConfig config;
   config.queues = target.options.queues;
   config.rx_descriptors = target.rx_descriptors;
   config.tx_descriptors = target.tx_descriptors;
   config.mtu = target.options.mtu;
-  config.rx_offloads =
-      (kRxChecksum | RTE_ETH_RX_OFFLOAD_RSS_HASH | RTE_ETH_RX_OFFLOAD_VLAN_STRIP) & pmd.rx_offloads;
-  config.tx_offloads = (kTso | RTE_ETH_TX_OFFLOAD_VLAN_INSERT) & pmd.tx_offloads;
+  config.rx_offloads = (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | kRxL4Checksum |
+                        RTE_ETH_RX_OFFLOAD_RSS_HASH | RTE_ETH_RX_OFFLOAD_VLAN_STRIP) &
+                       pmd.rx_offloads;
+  config.tx_offloads = kTso & pmd.tx_offloads;
+  if (pmd.inserts_vlan) config.tx_offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
   config.rx_interrupts = pmd.rx_interrupts;
-  config.rss_hash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
+  config.rss_hash = RTE_ETH_RSS_IP;
+  if (target.options.rss_ports.tcp) config.rss_hash |= RTE_ETH_RSS_TCP;
+  if (target.options.rss_ports.udp) config.rss_hash |= RTE_ETH_RSS_UDP;
+  rte_eth_dev_info info{};
+  if (target.options.rss_key && rte_eth_dev_info_get(id, &info) == 0) {
+    config.rss_key = KeyFor(info, *target.options.rss_key);
+  }
   return config;
+}
+
+// Each by itself: a virtual NIC knows no IPv4 checksums, and where it was asked for TCP's, frames
+// come without them from its neighbors (virtio 1.1 §5.1.6.4.1).
+RxOffloads ReceivedOf(const PortConfig& config) {
+  return {.l3_checksum = (config.rx_offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
+          .l4_checksum = (config.rx_offloads & kRxL4Checksum) != 0,
+          .hash = (config.rx_offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0 && config.queues > 1};
 }
 
 Capabilities CapabilitiesOf(const PortConfig& config, const rte_eth_dev_info& info) {
   const auto has = [](uint64_t offloads, uint64_t all) { return (offloads & all) == all; };
   Capabilities out;
-  out.rx_checksum = has(config.rx_offloads, kRxChecksum);
-  out.flow_hash = has(config.rx_offloads, RTE_ETH_RX_OFFLOAD_RSS_HASH) && config.queues > 1;
+  const RxOffloads received = ReceivedOf(config);
+  out.rx_checksum = received.l3_checksum || received.l4_checksum;
+  out.flow_hash = received.hash;
   out.vlan_strip = has(config.rx_offloads, RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
   out.tx_checksum_ipv4 = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
   out.tx_checksum_l4 = has(config.tx_offloads, kTxL4Checksum);
@@ -201,22 +264,28 @@ Capabilities CapabilitiesOf(const PortConfig& config, const rte_eth_dev_info& in
   out.vlan_insert = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_VLAN_INSERT);
   out.tso = has(config.tx_offloads, kTso);
   const bool gathers = has(config.tx_offloads, RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
-  const uint16_t most = info.tx_desc_lim.nb_mtu_seg_max;
-  out.max_tx_segments = !gathers ? 1 : most == 0 ? kMaxTxSegments : std::min(most, kMaxTxSegments);
-  if (out.tso) out.max_tso_size = 65535 - 128;
+  const auto bounded = [gathers](uint16_t most) {
+    return !gathers ? uint16_t{1} : most == 0 ? kMaxTxSegments : std::min(most, kMaxTxSegments);
+  };
+  // DPDK counts those of a frame, and those of a packet that becomes many.
+  out.max_tx_segments = bounded(info.tx_desc_lim.nb_mtu_seg_max);
+  if (out.tso) {
+    out.max_tso_size = 65535 - 128;
+    out.max_tso_segments = bounded(info.tx_desc_lim.nb_seg_max);
+  }
   return out;
 }
 
 // Mbufs that a queue's descriptors may hold, and what lies ready between it and the stack.
-uint32_t HeldByDevice(const Target& target, const Pmd& pmd) {
-  return std::max(uint32_t{target.rx_descriptors} + target.tx_descriptors, pmd.held) + 128;
+uint32_t HeldByDevice(uint32_t descriptors, const Pmd& pmd) {
+  return std::max(descriptors, pmd.held) + 128;
 }
 
 // A large pool serves device and stack; a small one is the stack's alone. A mempool holds best one
 // less than a power of two.
 uint32_t MbufsFor(const Target& target, const Pmd& pmd) {
   const uint32_t packets = target.options.pool_packets;
-  const uint32_t device = HeldByDevice(target, pmd);
+  const uint32_t device = HeldByDevice(target.rx_descriptors + target.tx_descriptors, pmd);
   if (packets < 3 * device) return packets + device;
   return std::has_single_bit(packets) ? packets - 1 : packets;
 }
@@ -235,6 +304,32 @@ const Pmd& PmdOf(const Target& target, uint16_t port) {
   return FindPmd(is_nic ? info.driver_name : target.request.name);
 }
 
+// Counts the devices that are open. While there is none, no thread uses a mempool of theirs: the
+// time to look whether a retired one can go.
+class OpenDevice {
+ public:
+  OpenDevice() {
+    const std::lock_guard lock(mutex());
+    if (count()++ == 0) Mempool::FreeRetired();
+  }
+  OpenDevice(const OpenDevice&) = delete;
+  OpenDevice& operator=(const OpenDevice&) = delete;
+  ~OpenDevice() {
+    const std::lock_guard lock(mutex());
+    if (--count() == 0) Mempool::FreeRetired();
+  }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex mutex;
+    return mutex;
+  }
+  static size_t& count() {
+    static size_t count = 0;
+    return count;
+  }
+};
+
 class DpdkDevice final : public Device {
  public:
   static absl::StatusOr<std::unique_ptr<Device>> Open(const Target& target) {
@@ -242,7 +337,11 @@ class DpdkDevice final : public Device {
     if (!owner.ok()) return owner.status();
     const Pmd& pmd = PmdOf(target, owner->id());
     auto device = std::unique_ptr<DpdkDevice>(new DpdkDevice(*std::move(owner)));
-    if (absl::Status status = device->SetUp(target, pmd); !status.ok()) return status;
+    Target adjusted = target;
+    // What the port makes of the numbers of descriptors; where it says nothing they stay.
+    std::ignore = rte_eth_dev_adjust_nb_rx_tx_desc(device->owner_->id(), &adjusted.rx_descriptors,
+                                                   &adjusted.tx_descriptors);
+    if (absl::Status status = device->SetUp(adjusted, pmd); !status.ok()) return status;
     return device;
   }
   ~DpdkDevice() override {
@@ -265,7 +364,9 @@ class DpdkDevice final : public Device {
     const auto hash = port_->Rss();
     const auto table = port_->Reta();
     if (!hash.ok() || !table.ok() || hash->functions == 0) return std::nullopt;
-    return RssInfo{.key = hash->key, .table = *table};
+    const auto has = [&](uint64_t functions) { return (hash->functions & functions) == functions; };
+    return RssInfo{
+        .key = hash->key, .table = *table, .ports = {.tcp = has(kTcpPorts), .udp = has(kUdpPorts)}};
   }
   bool SetRssTable(std::span<const uint16_t> table) override { return port_->SetReta(table).ok(); }
   void ReadCounters(CounterSink& sink) const override {
@@ -275,27 +376,50 @@ class DpdkDevice final : public Device {
  private:
   explicit DpdkDevice(PortOwner owner) : owner_(std::move(owner)) {}
 
-  absl::Status SetUp(const Target& target, const Pmd& pmd) {
-    const uint16_t id = owner_->id();
+  absl::Status MakePools(const Target& target, const Pmd& pmd) {
+    MempoolConfig config;
+    config.mbufs = MbufsFor(target, pmd);
+    config.data_room = RoomFor(target, pmd);
+    config.socket = rte_eth_dev_socket_id(owner_->id());
     for (uint16_t i = 0; i < target.options.queues; ++i) {
-      MempoolConfig config;
-      config.mbufs = MbufsFor(target, pmd);
-      config.data_room = RoomFor(target, pmd);
-      config.socket = rte_eth_dev_socket_id(id);
       absl::StatusOr<std::unique_ptr<Mempool>> pool = Mempool::Create(config);
-      if (!pool.ok()) return pool.status();
+      if (!pool.ok()) {
+        return absl::Status(
+            pool.status().code(),
+            Cat("dpdk:", target.request.name, ": pool: value '", target.options.pool_packets,
+                "' for each of ", target.options.queues, " queues: expected as many as DPDK has ",
+                "memory for (without hugepages: eal='-m MEGABYTES'): ",
+                std::string(pool.status().message())));
+      }
       pools_.push_back(*std::move(pool));
     }
-    absl::StatusOr<Port> port = Port::Open(id, ConfigFor(target, pmd), pools_);
+    return absl::OkStatus();
+  }
+
+  absl::Status SetUp(const Target& target, const Pmd& pmd) {
+    const uint16_t id = owner_->id();
+    if (absl::Status status = MakePools(target, pmd); !status.ok()) return status;
+    absl::StatusOr<Port> port = Port::Open(id, ConfigFor(target, pmd, id), pools_);
     if (!port.ok()) return port.status();
     port_ = *std::move(port);
+    // What the driver has left over in this thread's caches is other threads' too.
+    for (const auto& pool : pools_) pool->FlushCache();
     info_.name = Cat("dpdk:", target.request.name);
     info_.mtu = target.options.mtu;
     info_.queues = target.options.queues;
     info_.capabilities = CapabilitiesOf(port_->config(), port_->info());
     if (absl::Status status = SetMac(target, pmd); !status.ok()) return status;
+    const uint32_t descriptors = port_->config().rx_descriptors + port_->config().tx_descriptors;
+    const uint32_t held = HeldByDevice(descriptors, pmd);
+    if (held >= pools_[0]->mbufs()) {
+      return absl::InvalidArgumentError(Cat("dpdk:", target.request.name, ": pool: value '",
+                                            target.options.pool_packets, "': expected more than ",
+                                            held, ", which the device's ", descriptors,
+                                            " descriptors of a queue may hold"));
+    }
     for (uint16_t i = 0; i < info_.queues; ++i) {
-      const QueueConfig config{.packets = pools_[i]->mbufs() - HeldByDevice(target, pmd),
+      const QueueConfig config{.packets = pools_[i]->mbufs() - held,
+                               .rx = ReceivedOf(port_->config()),
                                .nap = pmd.nap,
                                .rx_interrupts = port_->config().rx_interrupts,
                                .link_wants_asking = pmd.link_wants_asking};
@@ -320,6 +444,7 @@ class DpdkDevice final : public Device {
     return absl::IsUnimplemented(status) ? absl::OkStatus() : status;
   }
 
+  OpenDevice open_;
   std::vector<std::unique_ptr<Mempool>> pools_;
   std::optional<PortOwner> owner_;
   std::optional<Port> port_;

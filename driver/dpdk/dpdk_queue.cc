@@ -16,7 +16,7 @@ DpdkQueue::DpdkQueue(uint16_t port, uint16_t index, Mempool& mempool, const Devi
       index_(index),
       pool_(new PacketPool(mempool, config.packets, mempool.data_room(), Mempool::kHeadroom)),
       limits_(info),
-      rx_{.checksum = info.capabilities.rx_checksum, .hash = info.capabilities.flow_hash},
+      rx_(config.rx),
       nap_(config.nap),
       link_wants_asking_(config.link_wants_asking),
       interrupt_(config.rx_interrupts ? RxInterrupt::Open(port, index) : std::nullopt) {}
@@ -34,13 +34,20 @@ size_t DpdkQueue::ReceiveBurst(Instant, std::span<PacketBuf> out) {
   const uint16_t n = rte_eth_rx_burst(port_, index_, mbufs_, most);
   if (n == 0) return 0;
   size_t segments = 0;
+  size_t received = 0;
   for (uint16_t i = 0; i < n; ++i) {
-    stats_.rx_bytes += mbufs_[i]->pkt_len;
-    out[i] = ToPacket(mbufs_[i], *pool_, rx_, segments);
+    PacketBuf& packet = out[received];
+    packet = ToPacket(mbufs_[i], *pool_, rx_, segments);
+    if (!packet) [[unlikely]] {
+      ++stats_.rx_dropped;
+      continue;
+    }
+    stats_.rx_bytes += packet.packet_size();
+    ++received;
   }
   pool_->Admit(segments);
-  stats_.rx_packets += n;
-  return n;
+  stats_.rx_packets += received;
+  return received;
 }
 
 // Whether every segment is an mbuf, of ours.
@@ -65,7 +72,7 @@ void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
       packet = std::move(copy);
     }
     const bool possible = CanSend(*packet.head(), limits_) && CopyReferences(packet) &&
-                          packet.segments() <= limits_.max_segments;
+                          packet.segments() <= limits_.MaxSegments(*packet.head());
     if (!possible) [[unlikely]] {
       if (out.count > 0) return;
       packet.Reset();
@@ -90,7 +97,12 @@ uint16_t DpdkQueue::Ready(Outgoing& out) const {
   return rte_eth_tx_prepare(port_, index_, out.mbufs, count);
 }
 
-size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
+bool DpdkQueue::RefusedTooLong(Instant now) {
+  if (refused_since_ == kNever) refused_since_ = now;
+  return now - refused_since_ >= kMaxRefusal;
+}
+
+size_t DpdkQueue::TransmitBurst(Instant now, std::span<PacketBuf> in) {
   size_t done = 0;
   while (done < in.size()) {
     Outgoing out;
@@ -114,9 +126,14 @@ size_t DpdkQueue::TransmitBurst(Instant, std::span<PacketBuf> in) {
       ++stats_.tx_dropped;
     } else if (sent < out.count || out.skipped + out.count == 0) {
       ++stats_.tx_full;
+      if (done == 0 && RefusedTooLong(now)) {
+        in[done++].Reset();
+        ++stats_.tx_dropped;
+      }
       break;
     }
   }
+  if (done > 0) refused_since_ = kNever;
   return done;
 }
 

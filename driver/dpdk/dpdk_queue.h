@@ -19,7 +19,8 @@ namespace corelane::driver::dpdk {
 
 struct QueueConfig {
   size_t packets = 0;  // that the stack may hold, of those in the mempool
-  Duration nap;        // of an idle worker, where the queue has no interrupt
+  RxOffloads rx;
+  Duration nap;  // of an idle worker, where the queue has no interrupt
   bool rx_interrupts = false;
   bool link_wants_asking = false;  // before each sleep
 };
@@ -52,6 +53,10 @@ class DpdkQueue final : public DeviceQueue {
   bool IsOurs(const PacketBuf& packet) const;
   void Prepare(std::span<PacketBuf> in, Outgoing& out);
   uint16_t Ready(Outgoing& out) const;
+  // A port that takes nothing for so long may take anything but the first packet, and does not say
+  // so; or it has no link, and who waits for the packet has given up.
+  static constexpr Duration kMaxRefusal = std::chrono::seconds(1);
+  bool RefusedTooLong(Instant now);
 
   uint16_t port_;
   uint16_t index_;
@@ -62,6 +67,7 @@ class DpdkQueue final : public DeviceQueue {
   bool link_wants_asking_;
   std::optional<RxInterrupt> interrupt_;
   rte_mbuf* mbufs_[kBurst];
+  Instant refused_since_ = kNever;
   QueueStats stats_;
 };
 

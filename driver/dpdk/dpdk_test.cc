@@ -1,5 +1,7 @@
 #include "driver/dpdk/dpdk.h"
 
+#include <rte_dev.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -23,6 +25,7 @@ namespace {
 
 using dpdk::Cat;
 using ::testing::AllOf;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 std::unique_ptr<Device> Open(const std::string& uri) { return OpenTestDevice(uri); }
@@ -141,7 +144,8 @@ TEST(NetRing, AWireHasTwoEnds) {
   auto a = Open("dpdk:net_ring,wire=two");
   auto b = Open("dpdk:net_ring,wire=two");
   EXPECT_NE(a->info().mac, b->info().mac);
-  EXPECT_EQ(ErrorOf("dpdk:net_ring,wire=two"), "net_ring: wire 'two': both ends are open already");
+  EXPECT_EQ(ErrorOf("dpdk:net_ring,wire=two"),
+            "dpdk:net_ring: wire: value 'two': both ends are open already");
   a.reset();
   a = Open("dpdk:net_ring,wire=two");  // the end that is free again
   a.reset();
@@ -149,7 +153,7 @@ TEST(NetRing, AWireHasTwoEnds) {
   a = Open("dpdk:net_ring,wire=two,queues=4");
   EXPECT_EQ(a->info().queues, 4);
   EXPECT_EQ(ErrorOf("dpdk:net_ring,wire=two,queues=2"),
-            "net_ring: queues: value '2': expected 4, as the wire's other end has");
+            "dpdk:net_ring: queues: value '2': expected 4, as the other end of wire 'two' has");
 }
 
 TEST(NetRing, ANumberedOneLoops) {
@@ -176,10 +180,48 @@ TEST(Dpdk, WhoPollsAQueueBecomesAnLcore) {
   }).join();
 }
 
+TEST(Dpdk, TheRssKeyIsTheOneAskedFor) {
+  OpenOptions options{.queues = 2, .rss_key = Toeplitz::kSymmetricKey};
+  options.rss_ports.udp = false;
+  const auto device = OpenDevice("dpdk:net_null3,no-rx=1", options);
+  ASSERT_TRUE(device.ok()) << device.status();
+  const auto rss = (*device)->rss();
+  ASSERT_TRUE(rss.has_value());
+  EXPECT_THAT(rss->key, ElementsAreArray(Toeplitz::kSymmetricKey));
+  EXPECT_TRUE(rss->ports.tcp);
+  EXPECT_FALSE(rss->ports.udp);
+}
+
 TEST(Dpdk, APortHasOneOwner) {
   const auto device = Open("dpdk:net_null0");
   EXPECT_THAT(ErrorOf("dpdk:net_null0"), HasSubstr("is open already"));
   EXPECT_THAT(ErrorOf("dpdk:net_null0,size=128"), HasSubstr("the device is there already"));
+}
+
+TEST(NetRing, APacketThatIsRefusedForASecondMakesWayForOthers) {
+  const auto device = Open("dpdk:net_ring,wire=slow,depth=32");
+  const auto other = Open("dpdk:net_ring,wire=slow,depth=32");
+  DeviceQueue& queue = device->queue(0);
+  Instant now;
+  const auto send = [&] {
+    std::array<PacketBuf, 1> packet;
+    EXPECT_EQ(queue.AllocateBurst(packet), 1u);
+    std::fill_n(packet[0].Append(60), 60, uint8_t{0});
+    return queue.TransmitBurst(now, packet);
+  };
+  while (send() == 1) {
+  }
+  now += std::chrono::milliseconds(999);
+  EXPECT_EQ(send(), 0u);
+  EXPECT_EQ(queue.stats().tx_dropped, 0u);
+  now += std::chrono::milliseconds(1);
+  EXPECT_EQ(send(), 1u);
+  EXPECT_EQ(queue.stats().tx_dropped, 1u);
+  EXPECT_EQ(send(), 0u) << "the next one has its second, too";
+  std::array<PacketBuf, 4> received;
+  EXPECT_EQ(other->queue(0).ReceiveBurst(now, received), 4u);
+  EXPECT_EQ(send(), 1u);
+  EXPECT_EQ(queue.stats().tx_dropped, 1u);
 }
 
 TEST(NetRing, WrongOptions) {
@@ -187,6 +229,26 @@ TEST(NetRing, WrongOptions) {
   EXPECT_THAT(ErrorOf("dpdk:net_ring,depth=1"), HasSubstr("depth"));
   EXPECT_THAT(ErrorOf("dpdk:net_ring,speed=1"), HasSubstr("speed"));
   EXPECT_THAT(ErrorOf("dpdk:net_ring,queues=17"), HasSubstr("queues"));
+}
+
+TEST(Dpdk, TooLittleMemoryIsNamed) {
+  EXPECT_THAT(ErrorOf("dpdk:net_null4,queues=2,pool=1000000"),
+              AllOf(HasSubstr("dpdk:net_null4: pool: value '1000000' for each of 2 queues"),
+                    HasSubstr("eal='-m MEGABYTES'"), HasSubstr("mbufs of 2176 bytes")));
+  EXPECT_NE(Open("dpdk:net_null4,no-rx=1"), nullptr) << "nothing is left of the attempt";
+}
+
+// A device that has no port goes with the attempt: the next one finds its name free.
+TEST(Dpdk, WhatBecomesNoPortIsRemoved) {
+  EXPECT_THAT(ErrorOf("dpdk:crypto_null0"), HasSubstr("no port came of it"));
+  EXPECT_THAT(ErrorOf("dpdk:crypto_null0"), HasSubstr("no port came of it"));
+}
+
+TEST(Dpdk, APortOfTheProgramsOwnIsClosedWithItsDevice) {
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null5", "size=77,no-rx=1"), 0);
+    EXPECT_NE(Open("dpdk:net_null5"), nullptr);
+  }
 }
 
 TEST(Dpdk, WhatDpdkRefusesIsNamed) {

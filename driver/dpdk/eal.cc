@@ -1,5 +1,7 @@
 #include "driver/dpdk/eal.h"
 
+#include <rte_build_config.h>
+#include <rte_bus.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -9,10 +11,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -29,15 +34,50 @@ constexpr unsigned kMegabytesWithoutHugepages = 512;
 // What a few ports need: with less of them, ordinary memory serves better.
 constexpr uint64_t kEnoughHugepages = uint64_t{256} << 20;
 
-bool MountedHugepages() {
-  std::ifstream mounts("/proc/mounts");
-  bool mounted = false;
-  for (std::string line; std::getline(mounts, line);) {
-    const std::vector<std::string_view> fields = Split(line, ' ');
-    mounted |= fields.size() > 2 && fields[2] == "hugetlbfs" &&
-               access(std::string(fields[1]).c_str(), W_OK) == 0;
+constexpr std::string_view kPageSize = "hugepages-";  // and "2048kB"
+
+// Bytes in free pages, by their size.
+std::map<uint64_t, uint64_t> FreePages(const std::string& folder) {
+  std::map<uint64_t, uint64_t> out;
+  std::error_code ec;
+  for (const auto& size : std::filesystem::directory_iterator(folder, ec)) {
+    std::ifstream file(size.path() / "free_hugepages");
+    const std::string name = size.path().filename();
+    uint64_t pages = 0;
+    if (!name.starts_with(kPageSize) || !(file >> pages)) continue;
+    const uint64_t bytes = std::strtoull(name.c_str() + kPageSize.size(), nullptr, 10) * 1024;
+    out[bytes] = pages * bytes;
   }
-  return mounted;
+  return out;
+}
+
+// Of a mount's options, "rw,pagesize=2M"; 0: there is none.
+uint64_t PageSizeOf(std::string_view options) {
+  constexpr std::string_view kKey = "pagesize=";
+  for (const std::string_view option : Split(options, ',')) {
+    if (!option.starts_with(kKey)) continue;
+    uint64_t size = 0;
+    const std::string_view value = option.substr(kKey.size());
+    const char* const end = value.data() + value.size();
+    const char* const unit = std::from_chars(value.data(), end, size).ptr;
+    const size_t factor = unit == end ? 0 : std::string_view("KMG").find(*unit) + 1;
+    return size << 10 * factor;
+  }
+  return 0;
+}
+
+// No device has this address, which still says that all others of the bus are to be left alone: a
+// NIC can be allowed later than that, but --no-pci is for ever.
+constexpr std::string_view kNoPciDevice = "ffff:ff:1f.7";
+
+// Whether DPDK will know of the bus; without it there is nothing to keep away from.
+bool HasPciBus() {
+  if (rte_bus_find_by_name("pci") != nullptr) return true;
+  std::error_code ec;
+  for (const auto& file : std::filesystem::directory_iterator(RTE_EAL_PMD_PATH, ec)) {
+    if (file.path().filename().string().starts_with("librte_bus_pci.so")) return true;
+  }
+  return false;
 }
 
 // "0,1": every CPU that this thread may run on.
@@ -80,23 +120,27 @@ bool Names(const std::vector<std::string>& arguments, std::string_view shorter,
   });
 }
 
-// What DPDK says while it starts: in its log, and, of arguments that it does not know, on stderr;
-// its pages of usage on stdout are nobody's. (glibc lets a program exchange its streams.)
+// What DPDK says while it starts: in its log, and, with `streams`, of arguments that it does not
+// know, on stderr; its pages of usage on stdout are nobody's. (glibc lets a program exchange its
+// streams.)
 class LogCapture {
  public:
-  LogCapture() : file_(open_memstream(&text_, &size_)), nowhere_(std::fopen("/dev/null", "w")) {
-    if (file_ == nullptr || nowhere_ == nullptr) return;
+  explicit LogCapture(bool streams)
+      : file_(open_memstream(&text_, &size_)),
+        nowhere_(streams ? std::fopen("/dev/null", "w") : nullptr) {
+    if (file_ == nullptr) return;
     rte_openlog_stream(file_);
+    if (nowhere_ == nullptr) return;
     std::swap(stderr, file_);
     std::swap(stdout, nowhere_);
     swapped_ = true;
   }
   ~LogCapture() {
     if (swapped_) {
-      rte_openlog_stream(nullptr);
       std::swap(stderr, file_);
       std::swap(stdout, nowhere_);
     }
+    if (file_ != nullptr) rte_openlog_stream(nullptr);
     if (file_ != nullptr) std::fclose(file_);
     if (nowhere_ != nullptr) std::fclose(nowhere_);
     std::free(text_);
@@ -106,8 +150,8 @@ class LogCapture {
 
   // On one line.
   std::string Text() {
-    if (!swapped_) return "";
-    std::fflush(stderr);
+    if (file_ == nullptr) return "";
+    std::fflush(swapped_ ? stderr : file_);
     std::vector<std::string_view> lines = Split(std::string_view(text_, size_), '\n');
     std::erase(lines, "");
     return Join(lines, "; ");
@@ -124,16 +168,23 @@ class LogCapture {
 }  // namespace
 
 uint64_t FreeHugepageBytes() {
-  constexpr std::string_view kPrefix = "hugepages-";  // and "2048kB"
   uint64_t bytes = 0;
-  std::error_code ec;
-  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", ec)) {
-    std::ifstream file(size.path() / "free_hugepages");
-    const std::string name = size.path().filename();
-    uint64_t pages = 0;
-    if (!name.starts_with(kPrefix) || !(file >> pages)) continue;
-    bytes += pages * std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10) * 1024;
+  for (const auto& [size, free] : FreePages("/sys/kernel/mm/hugepages")) bytes += free;
+  return bytes;
+}
+
+uint64_t MountedHugepageBytes(const std::string& mounts, const std::string& pages) {
+  std::set<uint64_t> sizes;
+  std::ifstream file(mounts);
+  for (std::string line; std::getline(file, line);) {
+    const std::vector<std::string_view> fields = Split(line, ' ');
+    if (fields.size() > 3 && fields[2] == "hugetlbfs" &&
+        access(std::string(fields[1]).c_str(), W_OK) == 0) {
+      sizes.insert(PageSizeOf(fields[3]));
+    }
   }
+  uint64_t bytes = 0;
+  for (const auto& [size, free] : FreePages(pages)) bytes += sizes.contains(size) ? free : 0;
   return bytes;
 }
 
@@ -235,13 +286,12 @@ absl::StatusOr<std::vector<std::string>> EalBuilder::Arguments() const {
     add("--lcores=", lcores_ ? *lcores_ : Cat("0@(", AllowedCpus(), ")"));
   }
   if (main_lcore_) add("--main-lcore=", *main_lcore_);
-  const bool probes = !allowed_.empty() || Names(raw_, "-a", "--allow") ||
-                      Names(raw_, "-b", "--block") || Names(raw_, "", "--no-pci");
-  if (!probes) add("--no-pci");
+  if (!Names(raw_, "-b", "--block") && !Names(raw_, "", "--no-pci")) {
+    HasPciBus() ? add("--allow=", kNoPciDevice) : add("--no-pci");
+  }
   const bool raw_memory = Names(raw_, "", "--no-huge") || Names(raw_, "", "--in-memory");
-  const bool huge =
-      hugepages_ == Hugepages::kAlways || (hugepages_ == Hugepages::kAuto && MountedHugepages() &&
-                                           FreeHugepageBytes() >= kEnoughHugepages);
+  const bool huge = hugepages_ == Hugepages::kAlways ||
+                    (hugepages_ == Hugepages::kAuto && MountedHugepageBytes() >= kEnoughHugepages);
   if (!huge && !in_memory_ && !raw_memory) add("--no-huge");
   if (in_memory_) add("--in-memory");
   const bool without = !huge && !in_memory_ && !Names(raw_, "", "--in-memory");
@@ -253,6 +303,11 @@ absl::StatusOr<std::vector<std::string>> EalBuilder::Arguments() const {
   } else if (!Names(raw_, "", "--file-prefix")) {
     add("--file-prefix=corelane-", getpid());
     if (!in_memory_ && !Names(raw_, "", "--no-shconf")) add("--no-shconf");
+    // With few large files DPDK cannot.
+    const bool unlinks = huge && !in_memory_ && !raw_memory &&
+                         !Names(raw_, "", "--single-file-segments") &&
+                         !Names(raw_, "", "--huge-unlink");
+    if (unlinks) add("--huge-unlink");
   }
   if (!Names(raw_, "", "--no-telemetry") && !Names(raw_, "", "--telemetry")) add("--no-telemetry");
   if (!Names(raw_, "", "--log-level")) add("--log-level=", log_level_);
@@ -283,7 +338,7 @@ absl::StatusOr<Eal> EalBuilder::Start() const {
   int result;
   std::string said;
   {
-    LogCapture capture;
+    LogCapture capture(!raw_.empty() || lcores_ || main_lcore_);
     result = rte_eal_init(static_cast<int>(argv.size()) - 1, argv.data());
     said = capture.Text();
   }

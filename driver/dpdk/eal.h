@@ -2,14 +2,20 @@
 //
 //   absl::StatusOr<Eal> eal = EalBuilder().Lcores("0-3").Allow("0000:41:00.0").Start();
 //
-// What the builder is not told it chooses so that the program starts on any machine: no probe of
-// the PCI bus unless a device of it is allowed, no files shared with other processes, hugepages
-// only where they are mounted. Every argument of DPDK can be passed through with Raw().
+// What the builder is not told it chooses so that the program starts on any machine: no PCI device
+// is touched unless it is allowed or opened later, no files shared with other processes or left
+// over after them, hugepages only where they are mounted. Every argument of DPDK can be passed
+// through with Raw().
 //
 // One process has one EAL, and DPDK cannot start it a second time, not even after an attempt that
 // failed: Start() is called once, by the main program or by the first device URI that needs it.
 // Start and destruction happen on one thread, after all ports are closed. The calling thread
 // becomes the main lcore; its CPU affinity stays what it was.
+//
+// DPDK's log of the start goes into the error, where there is one. What it thinks of arguments that
+// it does not know it writes to stdout and stderr, past its log: where the caller has worded some
+// (Raw, Lcores, MainLcore), both are the builder's for as long as Start() takes, and what other
+// threads write to them meanwhile is lost.
 
 #ifndef CORELANE_DRIVER_DPDK_EAL_H_
 #define CORELANE_DRIVER_DPDK_EAL_H_
@@ -26,13 +32,17 @@
 namespace corelane::driver::dpdk {
 
 enum class Hugepages : uint8_t {
-  kAuto,    // where a hugetlbfs is mounted that we may write to, with 256 MB in free pages
+  kAuto,    // where MountedHugepageBytes() is 256 MB or more
   kNever,   // --no-huge: ordinary memory, which no NIC can reach without an IOMMU
   kAlways,  // or Start() fails
 };
 
-// Of all sizes together.
+// In free pages of all sizes together.
 uint64_t FreeHugepageBytes();
+// In free pages of those sizes that have a mount which we may write to: what an EAL without
+// --in-memory can use. The arguments are where the kernel shows mounts and pages.
+uint64_t MountedHugepageBytes(const std::string& mounts = "/proc/mounts",
+                              const std::string& pages = "/sys/kernel/mm/hugepages");
 
 class Eal {
  public:
@@ -70,9 +80,10 @@ class EalBuilder {
   EalBuilder& InMemory();
   // A virtual device, e.g. "net_tap0,iface=x".
   EalBuilder& Vdev(std::string_view device);
-  // A PCI (or VMBus) address with its options, e.g. "0000:41:00.0"; nothing else is probed.
+  // A PCI (or VMBus) address with its options, e.g. "0000:41:00.0"; no other of PCI is probed.
   EalBuilder& Allow(std::string_view device);
-  // Files of processes that share memory begin with this. Default: of this process only.
+  // Files of processes that share memory begin with this. Default: of this process only, and those
+  // in hugepages are unlinked at once (--huge-unlink), so that none stays of a process that dies.
   EalBuilder& FilePrefix(std::string_view prefix);
   // RTE_LOG_..., from 1 (emergency) to 8 (debug). Default: 4 (errors).
   EalBuilder& LogLevel(unsigned level);

@@ -5,10 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "driver/dpdk/text.h"
@@ -39,9 +45,10 @@ std::string ErrorOf(const EalBuilder& builder) {
 
 TEST(EalArguments, DefaultsStartAnywhere) {
   const auto arguments = Arguments(EalBuilder().Memory(Hugepages::kNever));
-  EXPECT_THAT(arguments, IsSupersetOf(std::vector<std::string>{
-                             "--no-pci", "--no-huge", "-m", "512", "--no-shconf", "--no-telemetry",
-                             "--log-level=4", Cat("--file-prefix=corelane-", getpid())}));
+  EXPECT_THAT(arguments,
+              IsSupersetOf(std::vector<std::string>{
+                  "--allow=ffff:ff:1f.7", "--no-huge", "-m", "512", "--no-shconf", "--no-telemetry",
+                  "--log-level=4", Cat("--file-prefix=corelane-", getpid())}));
   EXPECT_THAT(arguments.front(), StartsWith("--lcores=0@("));
 }
 
@@ -58,20 +65,59 @@ TEST(EalArguments, SayWhatTheBuilderWasTold) {
                                        .FilePrefix("lane")
                                        .LogLevel(8)
                                        .Raw({"--legacy-mem"}));
-  EXPECT_THAT(arguments, ElementsAre("--lcores=0-1", "--main-lcore=1", "--in-memory", "-m", "64",
-                                     "--file-prefix=lane", "--no-telemetry", "--log-level=8",
-                                     "--allow=0000:41:00.0,rx=1", "--vdev=net_null0",
-                                     "--vdev=net_tap0,iface=x", "--legacy-mem"));
+  EXPECT_THAT(arguments,
+              ElementsAre("--lcores=0-1", "--main-lcore=1", "--allow=ffff:ff:1f.7", "--in-memory",
+                          "-m", "64", "--file-prefix=lane", "--no-telemetry", "--log-level=8",
+                          "--allow=0000:41:00.0,rx=1", "--vdev=net_null0",
+                          "--vdev=net_tap0,iface=x", "--legacy-mem"));
 }
 
 TEST(EalArguments, RawOnesReplaceTheDefaults) {
   const auto arguments = Arguments(EalBuilder().Raw(
       {"-l", "1", "--no-huge", "-m", "100", "--file-prefix=mine", "-a", "0000:01:00.0"}));
   EXPECT_THAT(arguments, Not(Contains(StartsWith("--lcores"))));
-  EXPECT_THAT(arguments, Not(Contains("--no-pci")));
+  EXPECT_THAT(Arguments(EalBuilder().Raw({"--no-pci"})), Not(Contains(StartsWith("--allow"))));
+  EXPECT_THAT(Arguments(EalBuilder().Raw({"-b", "0000:01:00.0"})),
+              Not(Contains(StartsWith("--allow"))));
   EXPECT_EQ(std::count(arguments.begin(), arguments.end(), "--no-huge"), 1);
   EXPECT_EQ(std::count(arguments.begin(), arguments.end(), "-m"), 1);
   EXPECT_THAT(arguments, Not(Contains(StartsWith("--file-prefix=corelane"))));
+}
+
+TEST(EalArguments, FilesInHugepagesAreUnlinkedUnlessTheyAreShared) {
+  const auto huge = [] { return EalBuilder().Memory(Hugepages::kAlways); };
+  EXPECT_THAT(Arguments(huge()), Contains("--huge-unlink"));
+  EXPECT_THAT(Arguments(EalBuilder().Memory(Hugepages::kNever)), Not(Contains("--huge-unlink")));
+  EXPECT_THAT(Arguments(huge().InMemory()), Not(Contains("--huge-unlink")));
+  EXPECT_THAT(Arguments(huge().FilePrefix("shared")), Not(Contains("--huge-unlink")));
+  for (const std::string raw : {"--file-prefix=x", "--single-file-segments", "--no-huge",
+                                "--in-memory", "--huge-unlink=existing"}) {
+    EXPECT_THAT(Arguments(huge().Raw({raw})), Not(Contains("--huge-unlink")));
+  }
+}
+
+// A folder as the kernel shows its huge pages, and a table of mounts.
+TEST(Hugepages, CountWhereTheirSizeIsMounted) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "pages";
+  const auto put = [&](const std::string& size, int pages) {
+    std::filesystem::create_directories(folder / size);
+    std::ofstream(folder / size / "free_hugepages") << pages << "\n";
+  };
+  put("hugepages-2048kB", 10);
+  put("hugepages-1048576kB", 2);
+  const std::string mounts = ::testing::TempDir() + "mounts";
+  const auto bytes = [&](const std::string& table) {
+    std::ofstream(mounts) << table;
+    return MountedHugepageBytes(mounts, folder);
+  };
+  const std::string here = Cat("hugetlbfs ", ::testing::TempDir(), " hugetlbfs rw,");
+  EXPECT_EQ(bytes(""), 0u);
+  EXPECT_EQ(bytes(Cat(here, "relatime,pagesize=2M 0 0\n")), uint64_t{20} << 20);
+  EXPECT_EQ(bytes(Cat(here, "pagesize=1024M,mode=755 0 0\n")), uint64_t{2} << 30);
+  EXPECT_EQ(bytes(Cat(here, "pagesize=2048K 0 0\n", here, "pagesize=1G 0 0\n")),
+            (uint64_t{2} << 30) + (uint64_t{20} << 20));
+  EXPECT_EQ(bytes(Cat(here, "pagesize=16M 0 0\n")), 0u);
+  EXPECT_EQ(bytes("hugetlbfs /no/such/folder hugetlbfs rw,pagesize=2M 0 0\n"), 0u);
 }
 
 TEST(EalArguments, ErrorsNameTheSetting) {
@@ -115,7 +161,14 @@ TEST(Eal, StartsOnce) {
   cpu_set_t before;
   ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
   {
+    // Other threads keep their streams.
+    std::atomic<bool> done = false;
+    std::thread other([&, streams = std::pair(stdout, stderr)] {
+      while (!done) ASSERT_EQ(std::pair(stdout, stderr), streams);
+    });
     auto eal = kGood.Start();
+    done = true;
+    other.join();
     ASSERT_TRUE(eal.ok()) << eal.status();
     EXPECT_TRUE(Eal::IsRunning());
     EXPECT_EQ(rte_lcore_count(), 1u);

@@ -1,11 +1,14 @@
 #include "driver/dpdk/mbuf.h"
 
 #include <rte_ip.h>
+#include <rte_net.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/bytes.h"
 #include "core/checksum.h"
+#include "driver/frame.h"
 
 namespace corelane::driver::dpdk {
 namespace {
@@ -19,7 +22,18 @@ ChecksumState StateOf(uint64_t flags, uint64_t good, uint64_t bad) {
   return (flags & bad) != 0 ? ChecksumState::kBad : ChecksumState::kNone;
 }
 
-// One segment. The mbuf is left as one in its pool is.
+// Whether every segment's bytes are its own, and nobody else's. (`next` lies in a line of the mbuf
+// that is not looked at otherwise.)
+bool OwnsItsBytes(const rte_mbuf* mbuf) {
+  for (uint16_t left = mbuf->nb_segs;; mbuf = mbuf->next) {
+    if (!RTE_MBUF_DIRECT(mbuf) || rte_mbuf_refcnt_read(mbuf) != 1) [[unlikely]] {
+      return false;
+    }
+    if (--left == 0) return true;
+  }
+}
+
+// One segment, which owns its bytes. The mbuf is left as one in its pool is.
 PacketHead* Fill(rte_mbuf* mbuf, PacketPool& pool) {
   PacketHead* const head = HeadOf(mbuf);
   head->data = rte_pktmbuf_mtod(mbuf, uint8_t*);
@@ -32,23 +46,26 @@ PacketHead* Fill(rte_mbuf* mbuf, PacketPool& pool) {
   head->segment_count = 1;
   head->flags = 0;
   head->ecn = 0;
-  if (RTE_MBUF_DIRECT(mbuf) && rte_mbuf_refcnt_read(mbuf) == 1) [[likely]] {
-    head->room = static_cast<uint8_t*>(mbuf->buf_addr);
-    head->room_size = mbuf->buf_len;
-  } else {
-    // Shared bytes: nothing can be put in front of them or behind.
-    head->room = head->data;
-    head->room_size = head->length;
-  }
+  head->room = static_cast<uint8_t*>(mbuf->buf_addr);
+  head->room_size = mbuf->buf_len;
   return head;
+}
+
+// Bytes before the payload, as far as the headers are known.
+uint32_t HeadersOf(const rte_mbuf* mbuf) {
+  rte_net_hdr_lens lengths{};
+  rte_net_get_ptype(mbuf, &lengths, RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK);
+  return uint32_t{lengths.l2_len} + lengths.l3_len + lengths.l4_len;
 }
 
 void FillFirst(const rte_mbuf* mbuf, const RxOffloads& offloads, PacketHead* head) {
   const uint64_t flags = mbuf->ol_flags;
   head->packet_length = mbuf->pkt_len;
   head->l3_checksum = head->l4_checksum = ChecksumState::kNone;
-  if (offloads.checksum) {
+  if (offloads.l3_checksum) {
     head->l3_checksum = StateOf(flags, RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD);
+  }
+  if (offloads.l4_checksum) {
     head->l4_checksum = StateOf(flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
   }
   if ((flags & RTE_MBUF_F_RX_RSS_HASH) != 0 && offloads.hash) {
@@ -61,14 +78,35 @@ void FillFirst(const rte_mbuf* mbuf, const RxOffloads& offloads, PacketHead* hea
   }
   if ((flags & RTE_MBUF_F_RX_LRO) != 0 && mbuf->tso_segsz != 0) {
     head->segment_size = mbuf->tso_segsz;
-    head->segment_count =
-        static_cast<uint16_t>((mbuf->pkt_len + mbuf->tso_segsz - 1) / mbuf->tso_segsz);
+    const uint32_t payload = mbuf->pkt_len - std::min(HeadersOf(mbuf), mbuf->pkt_len);
+    const uint32_t frames = (payload + mbuf->tso_segsz - 1) / mbuf->tso_segsz;
+    head->segment_count = static_cast<uint16_t>(std::max(frames, 1u));
   }
+}
+
+// A packet of the pool's with the same bytes. Null: the pool has too few.
+PacketBuf Copy(const rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads) {
+  PacketBuf copy;
+  for (const rte_mbuf* s = mbuf; s != nullptr; s = s->next) {
+    PacketBuf part = PacketFromBytes({rte_pktmbuf_mtod(s, const uint8_t*), s->data_len}, pool);
+    if (!part) return PacketBuf();
+    if (copy) {
+      copy.AppendChain(std::move(part));
+    } else {
+      copy = std::move(part);
+    }
+  }
+  FillFirst(mbuf, offloads, copy.head());
+  return copy;
 }
 
 }  // namespace
 
 PacketBuf ToPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads, size_t& segments) {
+  if (!OwnsItsBytes(mbuf)) [[unlikely]] {
+    const Mbuf original(mbuf);
+    return Copy(mbuf, pool, offloads);
+  }
   PacketHead* const first = Fill(mbuf, pool);
   FillFirst(mbuf, offloads, first);
   ++segments;

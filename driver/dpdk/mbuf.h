@@ -23,12 +23,16 @@ namespace corelane::driver::dpdk {
 
 // What a queue's port was configured to tell.
 struct RxOffloads {
-  bool checksum = false;
+  bool l3_checksum = false;
+  bool l4_checksum = false;  // of TCP, UDP or both: the rest has no flags
   bool hash = false;
 };
 
 // A received mbuf, which the caller gives up, as a packet. Every segment becomes `pool`'s: the
-// caller admits as many; `segments` is increased by their number.
+// caller admits as many; `segments` is increased by their number. Bytes that are not the mbuf's
+// alone (a clone, a buffer of the device's) are copied into packets of the pool's, which are not
+// counted: their heads have no room, and the pool must not hand one out again. Null: the pool has
+// too few for that.
 PacketBuf ToPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads, size_t& segments);
 
 // Writes what `packet` says into its mbufs and links them; returns the first. The packet still owns

@@ -16,7 +16,7 @@ namespace {
 
 [[maybe_unused]] const auto* const kEal = StartTestEal();
 
-constexpr RxOffloads kAll{.checksum = true, .hash = true};
+constexpr RxOffloads kAll{.l3_checksum = true, .l4_checksum = true, .hash = true};
 constexpr uint8_t kTcp = 6;
 constexpr uint8_t kUdp = 17;
 
@@ -122,8 +122,10 @@ TEST_F(MbufTest, ChecksumsAreWhatTheDeviceFound) {
   // The bytes are right although their checksum is not.
   EXPECT_EQ(states(RTE_MBUF_F_RX_IP_CKSUM_NONE | RTE_MBUF_F_RX_L4_CKSUM_NONE, kAll),
             std::pair(kGood, kGood));
-  EXPECT_EQ(states(RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD, {}),
-            std::pair(kNone, kNone));
+  constexpr uint64_t kBothGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+  EXPECT_EQ(states(kBothGood, {}), std::pair(kNone, kNone));
+  EXPECT_EQ(states(kBothGood, {.l3_checksum = true}), std::pair(kGood, kNone));
+  EXPECT_EQ(states(kBothGood, {.l4_checksum = true}), std::pair(kNone, kGood));
 }
 
 TEST_F(MbufTest, HashAndTag) {
@@ -137,12 +139,24 @@ TEST_F(MbufTest, HashAndTag) {
 }
 
 TEST_F(MbufTest, AMergedPacketStandsForItsFrames) {
-  rte_mbuf* const mbuf = Make(1000);
-  mbuf->ol_flags |= RTE_MBUF_F_RX_LRO;
-  mbuf->tso_segsz = 300;
-  const PacketBuf packet = Receive(mbuf);
-  EXPECT_EQ(packet->segment_size, 300);
-  EXPECT_EQ(packet->segment_count, 4);
+  constexpr uint16_t kHeaders = 14 + 20 + 32;
+  const auto frames = [this](size_t payload) {
+    rte_mbuf* const mbuf = Make(kHeaders + payload);
+    auto* const bytes = rte_pktmbuf_mtod(mbuf, uint8_t*);
+    StoreBe16(bytes + 12, 0x0800);
+    bytes[14] = 0x45;
+    StoreBe16(bytes + 20, 0);
+    bytes[23] = kTcp;
+    bytes[46] = 0x80;
+    mbuf->ol_flags |= RTE_MBUF_F_RX_LRO;
+    mbuf->tso_segsz = 300;
+    const PacketBuf packet = Receive(mbuf);
+    EXPECT_EQ(packet->segment_size, 300);
+    return packet->segment_count;
+  };
+  EXPECT_EQ(frames(900), 3);
+  EXPECT_EQ(frames(901), 4);
+  EXPECT_EQ(frames(1), 1);
 }
 
 TEST_F(MbufTest, AChainIsOfPacketsSegments) {
@@ -159,21 +173,107 @@ TEST_F(MbufTest, AChainIsOfPacketsSegments) {
   EXPECT_EQ(second->next, nullptr);
 }
 
-TEST_F(MbufTest, NothingIsWrittenAroundSharedBytes) {
+// Bytes that are not an mbuf's alone: what comes of it is a packet like any other, with room
+// around it that is nobody else's, and so is what the pool hands out afterwards.
+class SharedBytesTest : public MbufTest {
+ protected:
+  // The packets of the pool, and those it hands out next, lie in their own mbufs.
+  void ExpectRooms() {
+    std::vector<PacketBuf> all(pool_->available());
+    EXPECT_EQ(pool_->AllocateBurst(all), all.size());
+    for (const PacketBuf& packet : all) ExpectOwnRoom(packet);
+  }
+  static void ExpectOwnRoom(const PacketBuf& packet) {
+    for (PacketHead* s = packet.head(); s != nullptr; s = s->next_segment) {
+      const rte_mbuf* const mbuf = MbufOf(s);
+      const auto* const room = static_cast<const uint8_t*>(mbuf->buf_addr);
+      EXPECT_TRUE(RTE_MBUF_DIRECT(mbuf));
+      EXPECT_EQ(rte_mbuf_refcnt_read(mbuf), 1);
+      EXPECT_EQ(s->room, room);
+      EXPECT_EQ(s->room_size, mbuf->buf_len);
+      EXPECT_GE(s->data, room);
+      EXPECT_LE(s->data + s->length, room + mbuf->buf_len);
+    }
+    EXPECT_LE(packet.headroom() + packet.size() + packet.tailroom(), 2176u);
+  }
+  PacketBuf ReceiveCopied(rte_mbuf* mbuf) {
+    size_t segments = 0;
+    PacketBuf packet = ToPacket(mbuf, *pool_, kAll, segments);
+    EXPECT_EQ(segments, 0u);
+    return packet;
+  }
+};
+
+TEST_F(SharedBytesTest, OfAClone) {
   rte_mbuf* const mbuf = Make(100);
+  mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
+  mbuf->vlan_tci = 5;
   rte_mbuf* const other = rte_pktmbuf_alloc(mempool_->get());
   rte_pktmbuf_attach(other, mbuf);
   {
-    const PacketBuf direct = Receive(mbuf);
-    const PacketBuf indirect = Receive(other);
-    for (const PacketBuf* packet : {&direct, &indirect}) {
-      EXPECT_EQ(packet->headroom(), 0u);
-      EXPECT_EQ(packet->tailroom(), 0u);
-      EXPECT_EQ(BytesOf(*packet), Pattern(100));
-    }
+    const PacketBuf first = ReceiveCopied(mbuf);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(BytesOf(first), Pattern(100));
+    EXPECT_EQ(first.headroom(), Mempool::kHeadroom);
+    EXPECT_EQ(first->vlan_tci, 5);
+    EXPECT_EQ(first->flags, PacketHead::kHasVlan);
+    ExpectOwnRoom(first);
+    const PacketBuf second = ReceiveCopied(other);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(BytesOf(second), Pattern(100));
+    ExpectOwnRoom(second);
+    ExpectRooms();
   }
-  // What is in the pool has its room again.
-  EXPECT_EQ(pool_->Allocate().headroom(), Mempool::kHeadroom);
+  ExpectRooms();
+}
+
+TEST_F(SharedBytesTest, OfABufferOfTheDevices) {
+  static std::array<uint8_t, 6000> device;
+  std::iota(device.begin(), device.end(), uint8_t{1});
+  rte_mbuf_ext_shared_info info{};
+  info.free_cb = [](void*, void* freed) { *static_cast<bool*>(freed) = true; };
+  bool freed = false;
+  info.fcb_opaque = &freed;
+  rte_mbuf_ext_refcnt_set(&info, 1);
+  rte_mbuf* const mbuf = rte_pktmbuf_alloc(mempool_->get());
+  rte_pktmbuf_attach_extbuf(mbuf, device.data(), 0, device.size(), &info);
+  mbuf->data_off = 0;
+  rte_pktmbuf_append(mbuf, 5000);
+  {
+    const PacketBuf packet = ReceiveCopied(mbuf);
+    ASSERT_TRUE(packet);
+    EXPECT_TRUE(freed);
+    EXPECT_EQ(packet.segments(), 3u);
+    EXPECT_EQ(BytesOf(packet), Pattern(5000));
+    ExpectOwnRoom(packet);
+  }
+  ExpectRooms();
+}
+
+TEST_F(SharedBytesTest, OfALaterSegment) {
+  rte_mbuf* const first = Make(60);
+  rte_mbuf* const second = Make(100);
+  rte_mbuf_refcnt_update(second, 1);
+  ASSERT_EQ(rte_pktmbuf_chain(first, second), 0);
+  {
+    const PacketBuf packet = ReceiveCopied(first);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet.packet_size(), 160u);
+    EXPECT_EQ(packet.segments(), 2u);
+    ExpectOwnRoom(packet);
+    rte_pktmbuf_free_seg(second);
+  }
+  ExpectRooms();
+}
+
+TEST_F(SharedBytesTest, AnExhaustedPoolGivesNullAndKeepsNothing) {
+  std::vector<PacketBuf> all(32);
+  ASSERT_EQ(pool_->AllocateBurst(all), 32u);
+  rte_mbuf* const mbuf = Make(100);
+  rte_mbuf_refcnt_update(mbuf, 1);
+  EXPECT_FALSE(ReceiveCopied(mbuf));
+  EXPECT_EQ(rte_mbuf_refcnt_read(mbuf), 1);
+  rte_pktmbuf_free(mbuf);
 }
 
 TEST_F(MbufTest, APlainPacketToSend) {

@@ -1,6 +1,7 @@
 #include "driver/dpdk/mempool.h"
 
 #include <rte_errno.h>
+#include <rte_lcore.h>
 
 #include <algorithm>
 #include <atomic>
@@ -39,7 +40,6 @@ absl::Status Check(const MempoolConfig& config) {
 
 absl::StatusOr<std::unique_ptr<Mempool>> Mempool::Create(const MempoolConfig& config) {
   if (absl::Status status = Check(config); !status.ok()) return status;
-  Retire(nullptr);
   const std::string name = config.name.empty() ? FreshName() : config.name;
   // DPDK's bounds of a cache: its own, and two thirds of the pool.
   const uint32_t cache =
@@ -72,7 +72,12 @@ Retired& RetiredPools() {
 void Mempool::Retire(std::unique_ptr<Mempool> pool) {
   Retired& retired = RetiredPools();
   const std::lock_guard lock(retired.mutex);
-  if (pool != nullptr) retired.pools.push_back(std::move(pool));
+  retired.pools.push_back(std::move(pool));
+}
+
+void Mempool::FreeRetired() {
+  Retired& retired = RetiredPools();
+  const std::lock_guard lock(retired.mutex);
   std::erase_if(retired.pools, [](const auto& p) { return rte_mempool_full(p->get()) != 0; });
 }
 
@@ -82,16 +87,27 @@ size_t Mempool::Take(std::span<PacketHead*> out) {
   const auto take = [&](size_t n) {
     return rte_mempool_get_bulk(pool_, mbufs, static_cast<unsigned>(n)) == 0;
   };
-  size_t n = std::min(out.size(), kMost);
-  while (n > 0 && !take(n)) n /= 2;  // all or nothing, each time
-  for (size_t i = 0; i < n; ++i) {
-    auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-    PacketHead* const head = HeadOf(mbuf);
-    head->room = static_cast<uint8_t*>(mbuf->buf_addr);
-    head->room_size = mbuf->buf_len;
-    out[i] = head;
+  size_t done = 0;
+  for (size_t most = kMost; done < out.size();) {
+    const size_t n = std::min(out.size() - done, most);
+    if (!take(n)) {  // all or nothing, each time
+      if (n == 1) break;
+      most = n / 2;
+      continue;
+    }
+    for (size_t i = 0; i < n; ++i) {
+      auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
+      PacketHead* const head = HeadOf(mbuf);
+      head->room = static_cast<uint8_t*>(mbuf->buf_addr);
+      head->room_size = mbuf->buf_len;
+      out[done++] = head;
+    }
   }
-  return n;
+  return done;
+}
+
+void Mempool::FlushCache() {
+  rte_mempool_cache_flush(rte_mempool_default_cache(pool_, rte_lcore_id()), pool_);
 }
 
 void Mempool::Give(std::span<PacketHead* const> heads) {

@@ -42,15 +42,21 @@ class Mempool final : public PacketSource {
   // Errors name the setting, the value and what would be right. An EAL is running.
   static absl::StatusOr<std::unique_ptr<Mempool>> Create(const MempoolConfig& config);
   ~Mempool();
-  // Frees the pool as soon as its last mbuf has come back: what a port has handed to another one in
-  // this process may outlive it. Looked at whenever a pool is created or retired, and at the EAL's
-  // end.
+  // Keeps the pool until FreeRetired() finds that its last mbuf has come back: what a port has
+  // handed to another one in this process may outlive it. What never comes back stays until DPDK's
+  // memory goes.
   static void Retire(std::unique_ptr<Mempool> pool);
+  // Call while no other thread uses a mempool: one that moves its cache's mbufs to the pool counts
+  // them twice for a moment, and the pool looks full although some are still out.
+  static void FreeRetired();
   Mempool(const Mempool&) = delete;
   Mempool& operator=(const Mempool&) = delete;
 
   size_t Take(std::span<PacketHead*> out) override;
   void Give(std::span<PacketHead* const> heads) override;
+
+  // Gives what the calling thread's cache holds to the pool, where every thread can have it.
+  void FlushCache();
 
   rte_mempool* get() const { return pool_; }
   uint32_t mbufs() const { return pool_->size; }

@@ -1,6 +1,7 @@
 #include "driver/dpdk/mempool.h"
 
 #include <array>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -119,6 +120,18 @@ TEST(Mempool, GivesWhatThereIs) {
   EXPECT_EQ(pool->available(), 40u);
 }
 
+TEST(Mempool, GivesAsManyAsItIsAskedFor) {
+  const auto pool = Make({.mbufs = 250, .cache = 0});
+  const auto many = Take(*pool, 200);
+  EXPECT_EQ(many.size(), 200u);
+  const auto rest = Take(*pool, 64);
+  EXPECT_EQ(rest.size(), 50u);
+  EXPECT_EQ(std::set<PacketHead*>(many.begin(), many.end()).size(), 200u);
+  pool->Give(many);
+  pool->Give(rest);
+  EXPECT_EQ(pool->available(), 250u);
+}
+
 TEST(Mempool, TakesNothingForNobody) {
   const auto pool = Make({.mbufs = 63});
   EXPECT_EQ(pool->Take({}), 0u);
@@ -173,10 +186,13 @@ TEST(Mempool, ARetiredOneWaitsForItsLastMbuf) {
   auto pool = Make({.name = "retiring", .mbufs = 63});
   rte_mbuf* const mbuf = rte_pktmbuf_alloc(pool->get());
   Mempool::Retire(std::move(pool));
-  Mempool::Retire(nullptr);
+  Mempool::FreeRetired();
   EXPECT_NE(rte_mempool_lookup("retiring"), nullptr);
   rte_pktmbuf_free(mbuf);
-  Mempool::Retire(nullptr);
+  // Others may be using theirs while one is made.
+  Make({.mbufs = 63});
+  EXPECT_NE(rte_mempool_lookup("retiring"), nullptr);
+  Mempool::FreeRetired();
   EXPECT_EQ(rte_mempool_lookup("retiring"), nullptr);
 }
 

@@ -63,6 +63,9 @@ struct Pmd {
   // RTE_ETH_..._OFFLOAD_...: of what the driver announces, what it really does.
   uint64_t rx_offloads = ~uint64_t{0};
   uint64_t tx_offloads = ~uint64_t{0};
+  // It inserts VLAN tags in hardware. The others do it in software while they are handed a packet,
+  // before they know whether they take it, and one that they refuse has been changed.
+  bool inserts_vlan = false;
   bool mac_is_argument = false;  // `arguments` deals with it
   bool rx_interrupts = false;    // worth asking for
   // It looks after a link that is down only when it is asked for its state.

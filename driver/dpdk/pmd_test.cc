@@ -84,6 +84,17 @@ TEST(Pmd, WhatADriverUsesOfARoom) {
   EXPECT_EQ(FindPmd("net_tap0").room_multiple, 1u);
 }
 
+TEST(Pmd, HardwareInsertsTags) {
+  for (const std::string_view driver :
+       {"mlx5_pci", "net_ixgbe", "net_ixgbe_vf", "net_i40e", "net_ice", "net_iavf", "net_netvsc"}) {
+    EXPECT_TRUE(FindPmd(driver).inserts_vlan) << driver;
+  }
+  for (const std::string_view driver :
+       {"net_virtio", "net_virtio_user0", "net_vhost0", "net_af_packet0", "net_failsafe0"}) {
+    EXPECT_FALSE(FindPmd(driver).inserts_vlan) << driver;
+  }
+}
+
 TEST(Pmd, AnOptionWithoutAValueIsItsKey) {
   EXPECT_EQ(ToDevargs({{"a", "1"}, {"dev(x)", ""}, {"b", "2"}}), "a=1,dev(x),b=2");
 }

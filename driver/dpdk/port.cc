@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <tuple>
 
 #include "driver/dpdk/text.h"
 
@@ -141,9 +142,14 @@ absl::Status Port::SetUpQueues(const rte_eth_dev_info& info,
 absl::Status Port::Start() {
   const int result = rte_eth_dev_start(id_);
   if (result != 0) return Error("start", result);
+  InsistOnKey();
   // Some drivers take the wish and have none.
   if (config_.rx_interrupts) {
     config_.rx_interrupts = rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
+  }
+  // Who can be neither hears what its device lets through, as all did without the wish.
+  if (config_.all_multicast && !SetAllMulticast(true).ok()) {
+    config_.all_multicast = SetPromiscuous(true).ok();
   }
   if (config_.promiscuous) {
     // A device without the switch hears everything, or never will.
@@ -153,6 +159,15 @@ absl::Status Port::Start() {
     }
   }
   return absl::OkStatus();
+}
+
+// Some drivers ignore the key that they are configured with, but take it from a port that runs. Who
+// does neither spreads packets by a key of its own, which Rss() tells.
+void Port::InsistOnKey() {
+  if (config_.queues < 2 || config_.rss_hash == 0 || config_.rss_key.empty()) return;
+  const absl::StatusOr<RssHash> has = Rss();
+  if (!has.ok() || has->key == config_.rss_key) return;
+  std::ignore = SetRss({.functions = config_.rss_hash, .key = config_.rss_key});
 }
 
 Port::~Port() {
@@ -208,6 +223,11 @@ absl::Status Port::SetMac(const MacAddress& mac) {
 absl::Status Port::SetPromiscuous(bool on) {
   const int result = on ? rte_eth_promiscuous_enable(id_) : rte_eth_promiscuous_disable(id_);
   return Supported(name(), "promiscuous mode", result);
+}
+
+absl::Status Port::SetAllMulticast(bool on) {
+  const int result = on ? rte_eth_allmulticast_enable(id_) : rte_eth_allmulticast_disable(id_);
+  return Supported(name(), "all-multicast mode", result);
 }
 
 absl::Status Port::SetMtu(uint16_t mtu) {

@@ -37,6 +37,9 @@ struct PortConfig {
   uint64_t rss_hash = 0;
   std::vector<uint8_t> rss_key;  // empty: the device's own
   bool promiscuous = false;
+  // Frames to any group are heard: IPv6 needs some, which many a NIC would keep from it. Where the
+  // port has no such switch it becomes promiscuous, if it can.
+  bool all_multicast = true;
   bool rx_interrupts = false;  // wanted: see RxInterrupt
 };
 
@@ -84,6 +87,7 @@ class Port {
   // Unimplemented: the port cannot.
   absl::Status SetMac(const MacAddress& mac);
   absl::Status SetPromiscuous(bool on);
+  absl::Status SetAllMulticast(bool on);
   absl::Status SetMtu(uint16_t mtu);
   // The indirection table: a queue for each value of the hash's low bits. NotFound: the port has
   // none that can be read or set.
@@ -105,6 +109,7 @@ class Port {
   absl::Status SetUpQueues(const rte_eth_dev_info& info,
                            std::span<const std::unique_ptr<Mempool>> pools);
   absl::Status Start();
+  void InsistOnKey();
   absl::Status Error(std::string_view what, int result) const;
 
   uint16_t id_;

@@ -197,6 +197,27 @@ TEST_F(PortTest, Promiscuous) {
   EXPECT_EQ(rte_eth_promiscuous_get(id), 0);
 }
 
+// Both are on from the start with net_ring.
+TEST_F(PortTest, GroupsAreHeardUnlessTheyAreNotWanted) {
+  const auto deaf = [this](const std::string& name) {
+    const uint16_t id = Add(name);
+    EXPECT_EQ(rte_eth_promiscuous_disable(id), 0);
+    EXPECT_EQ(rte_eth_allmulticast_disable(id), 0);
+    return id;
+  };
+  const uint16_t id = deaf("net_ring0");
+  Port port = Open(id);
+  EXPECT_TRUE(port.config().all_multicast);
+  EXPECT_EQ(rte_eth_allmulticast_get(id), 1);
+  EXPECT_EQ(rte_eth_promiscuous_get(id), 0);
+  ASSERT_TRUE(port.SetAllMulticast(false).ok());
+  EXPECT_EQ(rte_eth_allmulticast_get(id), 0);
+  const uint16_t other = deaf("net_ring1");
+  const Port without = Open(other, {.all_multicast = false});
+  EXPECT_EQ(rte_eth_allmulticast_get(other), 0);
+  EXPECT_EQ(rte_eth_promiscuous_get(other), 0);
+}
+
 TEST_F(PortTest, MtuAndAddress) {
   Port port = Open(Add("net_null0"));
   ASSERT_TRUE(port.SetMtu(9000).ok());

@@ -7,11 +7,13 @@
 #include <rte_ethdev.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,8 +39,11 @@ struct Wire {
     virtio = Port::Open(TestVdev("net_virtio_user0", "path=" + socket.path()).Release(),
                         {.rx_interrupts = true}, std::span(pools).last(1))
                  .value();
-    while (!vhost->link().up) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!vhost->link().up && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
     }
+    EXPECT_TRUE(vhost->link().up);
   }
   // From the vhost to the other side.
   void Send() {

@@ -21,6 +21,7 @@
 #include "driver/dpdk/port.h"
 #include "driver/dpdk/test_eal.h"
 #include "driver/dpdk/text.h"
+#include "driver/registry.h"
 #include "driver/tap/test_namespace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -64,7 +65,9 @@ TEST(NetTap, SaysWhatItCounts) {
   const std::unique_ptr<DeviceFixture> fixture = MakeTap({});
   ASSERT_TRUE(fixture->PeerSend(MakeFrame(1, 100)));
   std::array<PacketBuf, 4> burst;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (fixture->device().queue(0).ReceiveBurst(fixture->now(), burst) == 0) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
   }
   fixture->device().ReadCounters(sink);
   EXPECT_GE(sink.counters["rx_good_packets"], 1u);
@@ -95,6 +98,46 @@ void HoldEverything(DeviceFixture& fixture) {
 }
 
 TEST(NetTap, RecoversWhenEverythingWasHeld) { HoldEverything(*MakeTap({.pool_packets = 64})); }
+
+// Whoever opens a device keeps nothing of its pools: all of the stack's share is the lane's.
+TEST(NetTap, AnotherThreadHasTheWholePool) {
+  const auto fixture = MakeTap({.pool_packets = 300});
+  DeviceQueue& queue = fixture->device().queue(0);
+  std::thread([&] {
+    std::array<PacketBuf, 32> received;
+    queue.ReceiveBurst(fixture->now(), received);
+    received = {};
+    std::vector<PacketBuf> all(1000);
+    EXPECT_EQ(queue.AllocateBurst(all), 300u);
+    EXPECT_EQ(queue.pool()->max_packets(), 300u);
+  }).join();
+}
+
+// IPv6 asks for its neighbors by groups. net_af_packet has no switch for those alone.
+TEST(NetTap, HearsGroups) {
+  const auto fixture = MakeTap({});
+  const uint16_t id = dpdk::Port::Find("net_tap0").value();
+  EXPECT_EQ(rte_eth_allmulticast_get(id), 1);
+  EXPECT_EQ(rte_eth_promiscuous_get(id), 0);
+}
+
+TEST(NetAfPacket, HearsGroups) {
+  const auto fixture = MakeAfPacket({});
+  const uint16_t id = dpdk::Port::Find("net_af_packet0").value();
+  EXPECT_EQ(rte_eth_promiscuous_get(id), 1);
+}
+
+TEST(NetAfPacket, ADeviceOfTheEalsArguments) {
+  MakeTap({}).reset();  // starts the EAL
+  MakeVeth("va", "vb");
+  // As --vdev does it.
+  dpdk::TestVdev("net_af_packet7", "iface=va").Release();
+  EXPECT_TRUE(absl::IsAlreadyExists(OpenDevice("dpdk:net_af_packet7,iface=va").status()));
+  const auto device = OpenTestDevice("dpdk:net_af_packet7");
+  ASSERT_NE(device, nullptr);
+  const auto missing = OpenDevice("dpdk:net_af_packet8").status();
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("net_af_packet8: iface: missing"));
+}
 
 TEST(NetAfPacket, RecoversWhenEverythingWasHeld) {
   HoldEverything(*MakeAfPacket({.pool_packets = 64}));

@@ -16,30 +16,28 @@
 //   listeners close -> OnStop() callbacks -> connections finish, for config.drain at most
 //     -> what is left is closed: FIN -> stacks, device
 //
-// A second signal ends it at once. What a lane's coroutine throws stops the app, and is Run()'s
-// status.
+// A second signal ends it at once. What a lane's coroutine throws, or a handler or a callback on
+// its worker, stops the app, and is Run()'s status.
 //
 // Threading: Open(), Run() and the destructor on one thread, which is lane 0's in between; Stop()
-// on any.
+// on any. Signals are waited for on a thread of their own.
 
 #ifndef CORELANE_RUNTIME_APP_APP_H_
 #define CORELANE_RUNTIME_APP_APP_H_
 
-#include <atomic>
-#include <barrier>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/time.h"
 #include "driver/device.h"
 #include "runtime/app/config.h"
+#include "runtime/app/lifecycle.h"
 #include "runtime/app/log.h"
 #include "runtime/metrics_source.h"
 #include "runtime/worker.h"
@@ -70,7 +68,9 @@ class WorkerContext {
   MetricsSource& metrics() const { return metrics_; }
   // The app ends: nothing new should begin.
   bool stopping() const { return stopping_; }
-  // Called once on this lane when the app stops; at once if it does already.
+  // Called once on this lane when the app stops, also where there is no time to drain; at once if
+  // it does already. Forgotten, uncalled, when the lane's coroutine ends before: the callback may
+  // use what lives in the coroutine.
   void OnStop(std::function<void()> callback);
 
  private:
@@ -117,17 +117,21 @@ class App {
   struct Lane;
 
   App(const AppConfig& config, std::unique_ptr<driver::Device> device);
+  void OnSignal(int number, size_t count);
+  // False: it threw; the app has failed, and ends.
+  template <class F>
+  bool Guard(const Lane& lane, F&& step);
   void RunLane(size_t index, const LaneMain& main);
   absl::Status SetUp(Lane& lane);
+  // Until over() or `end`.
+  template <class Predicate>
+  void RunTurns(Lane& lane, Predicate&& over, Instant end);
+  boost::asio::awaitable<void, WorkerExecutor> RunMain(Lane& lane, const LaneMain& main);
   void Serve(Lane& lane, const LaneMain& main);
-  void WatchSignals(Lane& lane);
   void BeginStop(Lane& lane);
   void FinishConnections(Lane& lane);
   // After the worker is gone: closed sockets still owe their FINs.
   void Linger(Lane& lane);
-  void Fail(absl::Status status);
-  void StopNow();
-  void WakeLanes();
 
   const AppConfig config_;
   Log log_;
@@ -135,18 +139,7 @@ class App {
   std::unique_ptr<stack::LaneGroup> group_;  // packets on their way belong to the device's pools
   MetricsSource metrics_;
   uint64_t secret_seed_;
-
-  std::atomic<bool> failed_to_start_{false};
-  std::atomic<bool> stopped_{false};
-  std::atomic<bool> aborted_{false};  // without waiting for anything
-  // Lanes whose coroutine has returned, whose connections are finished, that owe something.
-  std::atomic<size_t> returned_{0};
-  std::atomic<size_t> finished_{0};
-  std::atomic<size_t> lingering_;
-  std::mutex mutex_;  // of what follows
-  absl::Status status_;
-  std::vector<Worker*> workers_;         // by lane; null: not there yet or any more
-  std::unique_ptr<std::barrier<>> all_;  // lanes wait for each other
+  Lifecycle lifecycle_;
 };
 
 }  // namespace corelane::runtime

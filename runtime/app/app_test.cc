@@ -2,138 +2,25 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <memory>
-#include <stdexcept>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "driver/ring/ring.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/app/app_test_fixture.h"
 #include "runtime/metrics/metrics.h"
-#include "runtime/steady_timer.h"
-#include "runtime/tcp_listener.h"
-#include "runtime/tcp_stream.h"
 
 namespace corelane::runtime {
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-template <class T>
-using Task = asio::awaitable<T, WorkerExecutor>;
-constexpr asio::use_awaitable_t<WorkerExecutor> kAwait;
-
-constexpr size_t kLanes = 2;
-
-AppConfig ConfigOf(int host, const std::optional<Vlan>& vlan = std::nullopt) {
-  AppConfig config;
-  config.addresses = {{IpAddress(Ipv4Address(10, 0, 0, static_cast<uint8_t>(host))), 24},
-                      {IpAddress(Ipv6Address(0xfd00ull << 48, static_cast<uint64_t>(host))), 64}};
-  config.lanes = kLanes;
-  config.vlan = vlan;
-  return config;
-}
-
-// Answers each byte after a while, until the client closes.
-Task<void> Echo(TcpStream stream, Duration pause) {
-  std::array<char, 1000> buffer;
-  SteadyTimer timer(stream.get_executor());
-  for (;;) {
-    error_code error;
-    const size_t n =
-        co_await stream.async_read_some(asio::buffer(buffer), asio::redirect_error(kAwait, error));
-    if (error) co_return;
-    if (pause > Duration::zero()) {
-      timer.expires_after(pause);
-      co_await timer.async_wait(kAwait);
-    }
-    const auto bytes = asio::buffer(buffer, n);
-    co_await asio::async_write(stream, bytes, asio::redirect_error(kAwait, error));
-    if (error) co_return;
-  }
-}
-
-class AppTest : public ::testing::Test {
- protected:
-  AppTest() {
-    driver::RingOptions options;
-    options.threads = true;
-    options.queues = kLanes;
-    ring_ = driver::MakeRingPair(options);
-  }
-
-  // An app that echoes on both lanes, on a thread of its own.
-  void StartServer(Duration pause = Duration::zero(), Duration drain = seconds(5)) {
-    AppConfig config = ConfigOf(1, vlan_);
-    config.drain = drain;
-    config.lanes = server_lanes_;
-    config.addresses.insert(config.addresses.end(), more_addresses_.begin(), more_addresses_.end());
-    server_ = *App::Open(config, std::move(ring_.a));
-    thread_ = std::thread([this, pause] {
-      status_ = server_->Run([this, pause](WorkerContext& context) -> Task<void> {
-        TcpListener listener(context.get_executor(), context.stack());
-        listener.listen({IpAddress(Ipv6Address()), 7});
-        ready_.fetch_add(1);
-        for (;;) {
-          error_code error;
-          TcpStream stream = co_await listener.async_accept(asio::redirect_error(kAwait, error));
-          if (error) co_return;
-          accepted_[context.lane()].fetch_add(1);
-          asio::co_spawn(context.get_executor(), Echo(std::move(stream), pause), asio::detached);
-        }
-      });
-    });
-    while (ready_ < server_lanes_) std::this_thread::yield();
-  }
-  absl::Status RunClient(App::LaneMain main) {
-    client_ = *App::Open(ConfigOf(2, vlan_), std::move(ring_.b));
-    return client_->Run(std::move(main));
-  }
-  void StopServer() {
-    server_->Stop();
-    thread_.join();
-  }
-
-  driver::RingPair ring_;
-  std::unique_ptr<App> server_;
-  std::unique_ptr<App> client_;
-  std::thread thread_;
-  absl::Status status_;
-  std::atomic<size_t> ready_{0};
-  size_t server_lanes_ = kLanes;
-  std::vector<IpPrefix> more_addresses_;  // of the server
-  std::optional<Vlan> vlan_;
-  std::array<std::atomic<size_t>, kLanes + 1> accepted_{};
-};
-
-Task<std::string> Ask(WorkerContext& context, const Endpoint& server, std::string question) {
-  TcpStream stream(context.get_executor(), context.stack());
-  co_await stream.async_connect(server, kAwait);
-  const auto bytes = asio::buffer(question);
-  co_await asio::async_write(stream, bytes, kAwait);
-  std::string answer;
-  std::array<char, 1000> buffer;
-  while (answer.size() < question.size()) {
-    const size_t n = co_await stream.async_read_some(asio::buffer(buffer), kAwait);
-    answer.append(buffer.data(), n);
-  }
-  co_return answer;
-}
 
 TEST_F(AppTest, LanesServeLanes) {
   StartServer();
@@ -164,13 +51,7 @@ TEST_F(AppTest, ConnectionsMoveToAnotherLane) {
   server_ = *App::Open(config, std::move(ring_.a));
   thread_ = std::thread([&] {
     status_ = server_->Run([&](WorkerContext& context) -> Task<void> {
-      TcpListener listener(context.get_executor(), context.stack());
-      listener.listen({IpAddress(Ipv6Address()), 7});
-      ready_.fetch_add(1);
-      for (;;) {
-        error_code error;
-        TcpStream stream = co_await listener.async_accept(asio::redirect_error(kAwait, error));
-        if (error) co_return;
+      co_await AcceptAll(context, [&](TcpStream stream) {
         EXPECT_EQ(stream.move_to(context.lane(), [](error_code, TcpStream) {}),
                   asio::error::invalid_argument);
         const size_t other = 1 - context.lane();
@@ -181,11 +62,11 @@ TEST_F(AppTest, ConnectionsMoveToAnotherLane) {
           EXPECT_TRUE(executor.worker().IsRunningHere());
           EXPECT_NE(&executor.worker(), here);
           moved.fetch_add(1);
-          asio::co_spawn(executor, Echo(std::move(arrived), Duration::zero()), asio::detached);
+          asio::co_spawn(executor, Echo(std::move(arrived)), asio::detached);
         }));
         EXPECT_FALSE(stream.is_open());
         EXPECT_EQ(stream.move_to(other, [](error_code, TcpStream) {}), asio::error::not_connected);
-      }
+      });
     });
   });
   while (ready_ < kLanes) std::this_thread::yield();
@@ -232,6 +113,47 @@ TEST_F(AppTest, MoreLanesThanQueues) {
   EXPECT_TRUE(status_.ok()) << status_;
 }
 
+// A card that hashes TCP's ports only, by a key that cannot be changed.
+class StubbornDevice final : public driver::Device {
+ public:
+  explicit StubbornDevice(std::unique_ptr<driver::Device> inner) : inner_(std::move(inner)) {}
+  const driver::DeviceInfo& info() const override { return inner_->info(); }
+  driver::DeviceQueue& queue(size_t index) override { return inner_->queue(index); }
+  std::optional<driver::RssInfo> rss() const override {
+    return driver::RssInfo{.key = {Toeplitz::kMicrosoftKey.begin(), Toeplitz::kMicrosoftKey.end()},
+                           .table = {0, 1, 0, 1},
+                           .ports = {.tcp = true, .udp = false}};
+  }
+
+ private:
+  std::unique_ptr<driver::Device> inner_;
+};
+
+TEST_F(AppTest, FlowsAreSpreadAsConfiguredOrAsTheDeviceDoesIt) {
+  AppConfig config = ConfigOf(1);
+  config.rss_key.emplace().fill(0x6c);
+  config.rss_hash = {.tcp = false, .udp = false};
+  const auto app = App::Open(config, std::move(ring_.a));
+  ASSERT_TRUE(app.ok()) << app.status();
+  EXPECT_EQ((*app)->lanes().options().key, *config.rss_key);
+  EXPECT_EQ((*app)->lanes().options().ports, config.rss_hash);
+
+  config = ConfigOf(2);
+  const auto device = App::Open(config, std::make_unique<StubbornDevice>(std::move(ring_.b)));
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_EQ((*device)->lanes().options().key, Toeplitz::kMicrosoftKey);
+  EXPECT_EQ((*device)->lanes().options().ports, (driver::RssPorts{.tcp = true, .udp = false}));
+}
+
+TEST_F(AppTest, ADeviceThatKeepsItsKeyIsNamed) {
+  AppConfig config = ConfigOf(1);
+  config.rss_key = Toeplitz::kSymmetricKey;
+  const auto app = App::Open(config, std::make_unique<StubbornDevice>(std::move(ring_.a)));
+  EXPECT_EQ(app.status().message(),
+            "rss_key: ring:pair keeps its own: expected no key, or that one: "
+            "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa");
+}
+
 // What the server has behind it is reached through it, from every lane.
 TEST_F(AppTest, RoutesHoldOnAllLanes) {
   more_addresses_ = {*IpPrefix::Parse("10.9.3.1/24"), *IpPrefix::Parse("fd09::1/64")};
@@ -253,91 +175,6 @@ TEST_F(AppTest, RoutesHoldOnAllLanes) {
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(answers, 2 * static_cast<int>(kLanes));
   StopServer();
-}
-
-TEST_F(AppTest, ConnectionsFinishWhenTheAppStops) {
-  StartServer(milliseconds(300));
-  std::atomic<int> answers{0};
-  const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {
-    const Endpoint server{ConfigOf(1).addresses[0].address, 7};
-    if (context.lane() == 0) {
-      SteadyTimer timer(context.get_executor());
-      timer.expires_after(milliseconds(100));
-      co_await timer.async_wait(kAwait);
-      server_->Stop();  // the other lane's question is being thought about
-      timer.expires_after(milliseconds(20));
-      co_await timer.async_wait(kAwait);
-      TcpStream late(context.get_executor(), context.stack());
-      error_code error;
-      co_await late.async_connect(server, asio::redirect_error(kAwait, error));
-      EXPECT_EQ(error, asio::error::connection_refused);
-    } else {
-      const std::string answer = co_await Ask(context, server, "what is it?");
-      answers += answer == "what is it?";
-    }
-  });
-  EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(answers, 1);
-  StopServer();
-  EXPECT_TRUE(status_.ok()) << status_;
-}
-
-TEST_F(AppTest, WhatIsLeftAtTheDeadlineIsClosedWithFin) {
-  StartServer(Duration::zero(), milliseconds(50));
-  const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {
-    if (context.lane() != 0) co_return;
-    TcpStream stream(context.get_executor(), context.stack());
-    co_await stream.async_connect({ConfigOf(1).addresses[0].address, 7}, kAwait);
-    std::array<char, 10> buffer{};
-    const auto hello = asio::buffer(buffer, 5);
-    co_await asio::async_write(stream, hello, kAwait);
-    co_await stream.async_read_some(asio::buffer(buffer), kAwait);
-    server_->Stop();
-    error_code error;
-    co_await stream.async_read_some(asio::buffer(buffer), asio::redirect_error(kAwait, error));
-    EXPECT_EQ(error, asio::error::eof) << error.message();
-  });
-  EXPECT_TRUE(status.ok()) << status;
-  StopServer();
-}
-
-TEST_F(AppTest, StopCallbacksRunOnceOnTheirLane) {
-  std::atomic<int> calls{0};
-  const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {
-    SteadyTimer timer(context.get_executor());
-    timer.expires_after(seconds(60));
-    context.OnStop([&] {
-      EXPECT_TRUE(context.worker().IsRunningHere());
-      EXPECT_TRUE(context.stopping());
-      ++calls;
-      timer.cancel();
-    });
-    if (context.lane() == 0) client_->Stop();
-    error_code error = asio::error::operation_aborted;
-    // The app may have stopped before this lane began.
-    if (!context.stopping()) {
-      co_await timer.async_wait(asio::redirect_error(kAwait, error));
-    }
-    EXPECT_EQ(error, asio::error::operation_aborted);
-    context.OnStop([&] { ++calls; });
-  });
-  EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(calls, 2 * static_cast<int>(kLanes));
-}
-
-TEST_F(AppTest, WhatALaneThrowsStopsTheApp) {
-  const absl::Status status = RunClient([&](WorkerContext& context) -> Task<void> {
-    if (context.lane() == 1) throw std::runtime_error("out of luck");
-    SteadyTimer timer(context.get_executor());
-    timer.expires_after(seconds(60));
-    context.OnStop([&timer] { timer.cancel(); });
-    error_code error;
-    // The app may have stopped before this lane began.
-    if (!context.stopping()) {
-      co_await timer.async_wait(asio::redirect_error(kAwait, error));
-    }
-  });
-  EXPECT_EQ(status.message(), "lane 1: out of luck");
 }
 
 TEST_F(AppTest, ALaneThatCannotBeSetUpStopsAll) {
@@ -414,6 +251,17 @@ TEST_F(AppTest, LanesComeAndGoWhileTheyAreMeasured) {
   outside.join();
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_THAT(Up(metrics.Collect()), ElementsAre(0, 0));
+}
+
+TEST_F(AppTest, AStackHasRoomForAllNeighbors) {
+  AppConfig config = ConfigOf(2);
+  config.addresses = {*IpPrefix::Parse("10.0.0.2/16")};
+  for (uint32_t i = 0; i < AppConfig::kMaxNeighbors; ++i) {
+    config.neighbors.push_back({Ipv4Address(0x0a000100 + i), MacAddress(2, 0, 0, 0, 0, 1)});
+  }
+  client_ = *App::Open(config, std::move(ring_.b));
+  const absl::Status status = client_->Run([](WorkerContext&) -> Task<void> { co_return; });
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(AppTest, OpeningNamesWhatIsWrong) {

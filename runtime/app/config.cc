@@ -1,8 +1,12 @@
 #include "runtime/app/config.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <utility>
 
+#include "runtime/flags/flag_parser.h"
+#include "runtime/flags/value.h"
 #include "stack/steering.h"
 
 namespace corelane::runtime {
@@ -27,18 +31,44 @@ absl::Status ValidateRoute(const AppConfig& config, size_t index) {
   if (route.prefix != route.prefix.Masked()) {
     return Wrong("route", text, "a prefix without host bits, " + route.prefix.Masked().ToString());
   }
-  const auto is_own = [&](const IpPrefix& own) { return own.address == route.gateway; };
-  if (std::ranges::any_of(config.addresses, is_own)) {
+  if (IsOwn(config, route.gateway)) {
     return Wrong("route", text, "another host's address as its gateway, none of address");
   }
-  const auto reaches = [&](const IpPrefix& own) { return own.Contains(route.gateway); };
-  if (!(route.gateway.is_v6() && route.gateway.IsLinkLocal()) &&
-      std::ranges::none_of(config.addresses, reaches)) {
+  if (!InReach(config, route.gateway)) {
     return Wrong("route", text, "a gateway in the network of an address");
   }
   for (size_t i = 0; i < index; ++i) {
     if (config.routes[i].prefix != route.prefix) continue;
     return Wrong("route", text, "each prefix once; there is " + config.routes[i].ToString());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateLanes(const AppConfig& config) {
+  if (config.lanes < 1 || config.lanes > stack::kMaxLanes) {
+    return Wrong("lanes", std::to_string(config.lanes), "an integer from 1 to 64");
+  }
+  if (!config.cpus.empty() && config.cpus.size() != config.lanes) {
+    return Wrong("cpus", std::to_string(config.cpus.size()) + " of them",
+                 "as many as lanes, " + std::to_string(config.lanes) + ", or none");
+  }
+  for (const size_t cpu : config.cpus) {
+    if (std::count(config.cpus.begin(), config.cpus.end(), cpu) > 1) {
+      return Wrong("cpus", std::to_string(cpu) + " twice", "a CPU of its own for each lane");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateTimes(const AppConfig& config) {
+  const std::pair<const char*, Duration> times[] = {{"idle_spin", config.idle_spin},
+                                                    {"drain", config.drain},
+                                                    {"rebalance", config.rebalance},
+                                                    {"linger", config.linger}};
+  for (const auto& [field, time] : times) {
+    if (time >= Duration::zero() && time <= AppConfig::kMaxTime) continue;
+    return Wrong(field, PrintDecimal(std::chrono::duration<double>(time).count()),
+                 "seconds from 0 to 3600, such as 0.5");
   }
   return absl::OkStatus();
 }
@@ -67,35 +97,21 @@ absl::Status Validate(const AppConfig& config) {
   if (config.addresses.empty()) {
     return absl::InvalidArgumentError("address: none given: expected at least one ADDR/LEN");
   }
+  if (const auto mistake = CheckCommon(config)) {
+    return absl::InvalidArgumentError(InTermsOfFields(mistake->ToString()));
+  }
+  if (config.neighbors.size() > AppConfig::kMaxNeighbors) {
+    return Wrong("neighbor", std::to_string(config.neighbors.size()) + " of them",
+                 "at most " + std::to_string(AppConfig::kMaxNeighbors));
+  }
   for (size_t i = 0; i < config.routes.size(); ++i) {
     if (absl::Status status = ValidateRoute(config, i); !status.ok()) return status;
   }
-  if (config.vlan && !config.vlan->IsValid()) {
-    return Wrong("vlan", config.vlan->ToString(),
-                 "an id from 1 to 4094 and a priority from 0 to 7");
-  }
-  if (config.lanes < 1 || config.lanes > stack::kMaxLanes) {
-    return Wrong("lanes", std::to_string(config.lanes), "an integer from 1 to 64");
-  }
-  if (!config.cpus.empty() && config.cpus.size() != config.lanes) {
-    return Wrong("cpus", std::to_string(config.cpus.size()) + " of them",
-                 "as many as lanes, " + std::to_string(config.lanes) + ", or none");
-  }
-  for (const size_t cpu : config.cpus) {
-    if (std::count(config.cpus.begin(), config.cpus.end(), cpu) > 1) {
-      return Wrong("cpus", std::to_string(cpu) + " twice", "a CPU of its own for each lane");
-    }
-  }
-  if (config.batch < 1 || config.batch > 256) {
+  if (absl::Status status = ValidateLanes(config); !status.ok()) return status;
+  if (config.batch < 1 || config.batch > AppConfig::kMaxBatch) {
     return Wrong("batch", std::to_string(config.batch), "an integer from 1 to 256");
   }
-  if (config.drain < Duration::zero()) {
-    return Wrong("drain", std::to_string(config.drain.count()) + " ns", "0 or more");
-  }
-  if (config.rebalance < Duration::zero()) {
-    return Wrong("rebalance", std::to_string(config.rebalance.count()) + " ns", "0 or more");
-  }
-  return absl::OkStatus();
+  return ValidateTimes(config);
 }
 
 }  // namespace corelane::runtime

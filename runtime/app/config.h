@@ -15,6 +15,8 @@
 #include "absl/status/status.h"
 #include "core/ip_address.h"
 #include "core/time.h"
+#include "core/toeplitz.h"
+#include "driver/device.h"
 #include "runtime/flags/common_flags.h"
 #include "stack/config.h"
 
@@ -35,6 +37,11 @@ struct StaticRoute {
 struct AppConfig : CommonFlags {
   AppConfig() { device = "ring:app"; }
 
+  static constexpr uint64_t kMaxBatch = 256;
+  static constexpr size_t kMaxNeighbors = 1024;  // as many as a stack's neighbor table holds
+  // Of each time but `seconds`, which may be as long as its flag takes.
+  static constexpr Duration kMaxTime = std::chrono::hours(1);
+
   // Threads, each with its own stack and share of the flows, and its own queue of the device as far
   // as that has them: 1 to 64.
   uint64_t lanes = 1;
@@ -42,6 +49,11 @@ struct AppConfig : CommonFlags {
   std::vector<StaticRoute> routes;
   // The CPU of each lane, as many as lanes; empty: the system moves the threads.
   std::vector<size_t> cpus;
+  // How flows are spread over the lanes, by the device where it can, else by software: the key of
+  // the Toeplitz hash, none: the device's own or a symmetric one; and what is hashed besides
+  // addresses. A device that keeps another key is refused; one that hashes less is taken as it is.
+  std::optional<Toeplitz::Key> rss_key;
+  driver::RssPorts rss_hash;
   // Packets of a receive or transmit burst: 1 to 256.
   uint64_t batch = 32;
   // Never sleeps: the lowest latency, for a whole core.
@@ -52,7 +64,10 @@ struct AppConfig : CommonFlags {
   Duration drain = std::chrono::seconds(5);
   // How often lane 0 looks whether flows should go to other lanes; 0: never.
   Duration rebalance = std::chrono::seconds(1);
-  // Further settings of each lane's stack; the seed is the system's.
+  // --- further settings, which are made in code only ---
+  // How long closed connections may take to be acknowledged.
+  Duration linger = std::chrono::seconds(1);
+  // Of each lane's stack; the seed is the system's.
   stack::StackOptions stack;
 };
 

@@ -13,6 +13,7 @@
 #include "runtime/app/config.pb.h"
 #include "runtime/app/flags.h"
 #include "runtime/flags/flag_parser.h"
+#include "runtime/flags/value.h"
 
 namespace corelane::runtime {
 namespace {
@@ -37,48 +38,57 @@ class FirstError final : public google::protobuf::io::ErrorCollector {
 // The value as it would stand in the text, without quotes.
 std::string ValueText(const google::protobuf::Message& message, const FieldDescriptor* field,
                       int index) {
-  std::string text;
-  google::protobuf::TextFormat::PrintFieldValueToString(message, field, index, &text);
-  if (field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) return text;
   const auto* const reflection = message.GetReflection();
+  if (field->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) {  // Protobuf writes 5e-05
+    return PrintDecimal(reflection->GetDouble(message, field));
+  }
+  if (field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+    std::string text;
+    google::protobuf::TextFormat::PrintFieldValueToString(message, field, index, &text);
+    return text;
+  }
   return index < 0 ? reflection->GetString(message, field)
                    : reflection->GetRepeatedString(message, field, index);
 }
 
-// The fields that are set as the flags of the same names.
-std::vector<std::string> ToFlags(const proto::AppConfig& message) {
+// What may be nothing: an empty text clears the default.
+struct Clearable {
+  std::string_view field;
+  void (*clear)(AppConfig& config);
+};
+constexpr Clearable kClearable[] = {
+    {"capture", [](AppConfig& config) { config.capture.clear(); }},
+    {"cpus", [](AppConfig& config) { config.cpus.clear(); }},
+    {"vlan", [](AppConfig& config) { config.vlan.reset(); }},
+    {"rss_key", [](AppConfig& config) { config.rss_key.reset(); }},
+};
+
+// True: it is empty in the text, and the setting was cleared.
+bool Clear(const std::string& field, const std::string& text, AppConfig& config) {
+  const auto found = std::ranges::find(kClearable, field, &Clearable::field);
+  if (!text.empty() || found == std::end(kClearable)) return false;
+  found->clear(config);
+  return true;
+}
+
+// The fields that are set as the flags of the same names; those that are empty are cleared.
+std::vector<std::string> ToFlags(const proto::AppConfig& message, AppConfig& config) {
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
   std::vector<std::string> flags;
   for (const FieldDescriptor* const field : fields) {
     std::string flag = "--" + field->name();
     std::replace(flag.begin(), flag.end(), '_', '-');
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_BOOL) {
-      if (message.GetReflection()->GetBool(message, field)) flags.push_back(flag);
-    } else if (field->is_repeated()) {
+    if (field->is_repeated()) {
       for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
         flags.push_back(flag + "=" + ValueText(message, field, i));
       }
-    } else {
-      flags.push_back(flag + "=" + ValueText(message, field, -1));
+    } else if (const std::string text = ValueText(message, field, -1);
+               !Clear(field->name(), text, config)) {
+      flags.push_back(flag + "=" + text);
     }
   }
   return flags;
-}
-
-// "config: --busy-poll: value 'x': expected ..." as the file's reader knows it: "busy_poll: ...".
-std::string InTermsOfFields(std::string line) {
-  if (const size_t flag = line.find("--"); flag != std::string::npos) line.erase(0, flag);
-  for (size_t at; (at = line.find("--")) != std::string::npos;) {
-    line.erase(at, 2);
-    for (; at < line.size() &&
-           (std::isalpha(static_cast<unsigned char>(line[at])) != 0 || line[at] == '-');
-         ++at) {
-      if (line[at] == '-') line[at] = '_';
-    }
-  }
-  while (line.ends_with('\n')) line.pop_back();
-  return line;
 }
 
 }  // namespace
@@ -92,9 +102,9 @@ absl::StatusOr<AppConfig> ParseAppConfig(std::string_view text, const AppConfig&
     return absl::InvalidArgumentError(error.text());
   }
   AppConfig config = defaults;
+  const std::vector<std::string> flags = ToFlags(message, config);
   FlagParser parser("config", "");
   AddAppFlags(parser, config);
-  const std::vector<std::string> flags = ToFlags(message);
   std::vector<const char*> arguments{"config"};
   for (const std::string& flag : flags) arguments.push_back(flag.c_str());
   std::ostringstream out;

@@ -14,8 +14,8 @@
 
 namespace corelane::runtime {
 
-// What the text does not set is as in `defaults`. Errors name the line or the field, the value and
-// what would be right.
+// What the text does not set is as in `defaults`; an empty text clears what may be nothing. Errors
+// name the line or the field, the value and what would be right.
 absl::StatusOr<AppConfig> ParseAppConfig(std::string_view text, const AppConfig& defaults = {});
 // The same from a file; errors name it too.
 absl::StatusOr<AppConfig> LoadAppConfig(const std::string& file, const AppConfig& defaults = {});

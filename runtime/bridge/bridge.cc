@@ -22,9 +22,7 @@ class EndBridge final : public PostedOp {
   static void Do(Op* op, bool run) {
     const std::unique_ptr<EndBridge> self(static_cast<EndBridge*>(op));
     if (!run) return;
-    internal::BridgeCore& core = *self->core_;
-    core.ended = true;
-    while (!core.sockets.empty()) core.sockets.front().End();
+    self->core_->End();
   }
   friend std::default_delete<EndBridge>;
   ~EndBridge() = default;

@@ -154,6 +154,32 @@ TEST_P(BridgeEndTest, AcceptsEnd) {
   EXPECT_TRUE(IoListener(io_->get_executor(), *server_bridge_, Server()).is_open());
 }
 
+// As at the stop of an App.
+TEST_P(BridgeEndTest, ListenersCloseWithThoseOfTheirWorker) {
+  IoListener listener(io_->get_executor(), *server_bridge_, Server());
+  IoListener idle(io_->get_executor(), *server_bridge_, Server(81));
+  std::optional<error_code> ended;
+  listener.async_accept(Into(ended));
+  Reach();
+  pair_->worker.CloseListeners();
+  EXPECT_FALSE(ended);
+  EXPECT_EQ(Ended(ended), asio::error::operation_aborted);
+  EXPECT_FALSE(listener.is_open());
+  EXPECT_FALSE(idle.is_open());
+  // Whether an accept came before or after is chance: it ends alike.
+  listener.async_accept(Into(ended));
+  EXPECT_EQ(Ended(ended), asio::error::operation_aborted);
+  idle.async_accept(Into(ended));
+  EXPECT_EQ(Ended(ended), asio::error::operation_aborted);
+  client_.async_connect(Server(), Into(ended));
+  EXPECT_EQ(Ended(ended), asio::error::connection_refused);
+  // The ports are free, and what is closed may listen again.
+  EXPECT_TRUE(IoListener(io_->get_executor(), *server_bridge_, Server(81)).is_open());
+  listener.close();
+  listener.listen(Server());
+  EXPECT_TRUE(listener.is_open());
+}
+
 // --- contexts ---
 
 TEST_P(BridgeEndTest, ContextGoesFirst) {

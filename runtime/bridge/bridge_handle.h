@@ -7,6 +7,7 @@
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/asio/strand.hpp>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -51,7 +52,14 @@ class BridgeHandle {
       state_->Leave();
     }
     state_ = std::move(state);
-    if (state_ != nullptr) state_->Enter(context());
+    if (state_ == nullptr) return;
+    // Services end in the reverse order of their making. The one that strands live in is made
+    // first: no worker may post to a strand while that one ends, but at the sockets' end all are
+    // waited for.
+    if (!BridgeSocket::IsKnownTo(context())) {
+      [[maybe_unused]] const boost::asio::strand<Executor> first(executor_);
+    }
+    state_->Enter(context());
   }
   BridgeRef<State> Take() {
     if (state_ != nullptr) state_->Leave();

@@ -50,6 +50,16 @@ class BridgeContext final : public asio::execution_context::service {
 BridgeCore::BridgeCore(Worker& worker, stack::Stack& stack)
     : inbox(worker.inbox()), tcp(stack.options().tcp), worker(worker), stack(stack) {}
 
+void BridgeCore::End() {
+  ended = true;
+  IntrusiveList<BridgeSocket, &BridgeSocket::core_node_> all;
+  all.SpliceBack(sockets);
+  while (BridgeSocket* const socket = all.PopFront()) {
+    sockets.PushBack(*socket);  // where it may have to stay for a turn
+    socket->End();
+  }
+}
+
 BridgeSocket::BridgeSocket(std::shared_ptr<BridgeCore> core)
     : PostedOp(&OnPosted), core_(std::move(core)) {}
 
@@ -96,6 +106,10 @@ void BridgeSocket::Enter(asio::execution_context& context) {
   asio::use_service<BridgeContext>(context).Add(*this);
 }
 
+bool BridgeSocket::IsKnownTo(asio::execution_context& context) {
+  return asio::has_service<BridgeContext>(context);
+}
+
 void BridgeSocket::Leave() {
   AwaitSubmissions();
   if (context_ != nullptr) context_->Remove(*this);
@@ -131,7 +145,8 @@ void BridgeSocket::OnPosted(Op* op, bool run) {
   if (run) {
     self->Poll();
   } else {
-    self->Refuse();
+    // Without a worker there are no turns that this could hold up, or come back in.
+    self->Refuse(std::unique_lock(self->mutex_));
   }
 }
 
@@ -180,15 +195,13 @@ void BridgeSocket::Submit(OpQueue<BridgeOp>& done) {
   submissions_.fetch_sub(1, std::memory_order_release);
 }
 
-void BridgeSocket::Refuse() {
+void BridgeSocket::Refuse(std::unique_lock<std::mutex> lock) {
   core_->closed.store(true, std::memory_order_release);
   OpQueue<BridgeOp> pending;
-  {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    TakeAll(pending);
-    submissions_.fetch_add(1, std::memory_order_relaxed);
-  }
+  ended_ = true;
+  TakeAll(pending);
+  submissions_.fetch_add(1, std::memory_order_relaxed);
+  lock.unlock();
   Complete(pending, error::operation_aborted);
   submissions_.fetch_sub(1, std::memory_order_release);
 }
@@ -196,8 +209,22 @@ void BridgeSocket::Refuse() {
 void BridgeSocket::End() {
   if (expelled_) return;
   const BridgeRef<BridgeSocket> self(this);
-  Refuse();
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) {
+    Signal();
+    return;
+  }
+  Refuse(std::move(lock));
   if (enrolled_) LetGo();
+  Expel();
+}
+
+// Called once, as the worker's last act: there is no turn to come back in, and none that waits.
+void BridgeSocket::Detach() {
+  if (expelled_) return;
+  const BridgeRef<BridgeSocket> self(this);
+  Refuse(std::unique_lock(mutex_));
+  LetGo();
   Expel();
 }
 

@@ -10,7 +10,30 @@
 // One mutex guards the queues and the buffers of the operations in them: while the worker holds it
 // it may copy, and what a user has taken out it never touches again. So a cancellation needs no
 // answer of the worker. A user holds it for a few instructions, and a worker that finds it taken
-// comes back in its next turn: it never waits for a user's thread.
+// comes back in its next turn: it never waits for a user's thread. The one exception is the
+// worker's own end, after which there is no turn to come back in.
+//
+// The ends of things, who calls them and on which thread:
+//
+//   Complete   user      Start*(), Cancel(), Close(): what was refused or taken out goes to its
+//                        executor; also the worker, in Refuse()
+//   Cancel     user      cancel(), and CancelOp() a cancellation slot: pending operations end
+//   Close      user      close(), destructor: the same, and the worker lets the connection go
+//   Leave      user      BridgeHandle: the socket goes, or to another executor; waits for Submit()
+//   Abandon    context   ~execution_context: pending operations are destroyed; waits for Submit()
+//   Drain      worker    CloseListeners(): a listener ends as if closed, in Serve()
+//   Submit     worker    Poll(): what Serve() has completed goes to its executor
+//   End        worker    ~Bridge by its post, and Poll() after it: Refuse(), LetGo(), Expel(); in a
+//                        later turn where a user holds the mutex
+//   Detach     worker's  ~Worker: the same, and waits for the mutex
+//              destroyer
+//   Refuse     as those, and whoever runs or destroys a signal that the worker's end met: pending
+//                        operations end, later ones fail
+//   LetGo      worker    Serve(), End(), Detach(): what belongs to the stack goes back
+//   Expel      worker    the same: the worker forgets the socket, and its reference goes
+//
+// A user's call that changes what the worker has to do ends with Signal(), which runs Poll() in the
+// worker's next turn.
 //
 // Ownership: counted references, of the user's socket, of the worker while the connection is in its
 // hands, and of a signal that is under way.
@@ -65,6 +88,8 @@ class BridgeSocket : public IoObject, public PostedOp {
   void Cancel();
   // The operations' executor lives in `context`: when that goes, so do they.
   void Enter(boost::asio::execution_context& context);
+  // Whether any bridge socket has entered it.
+  static bool IsKnownTo(boost::asio::execution_context& context);
   // Before the socket, or its executor, goes. None of its operations is pending.
   void Leave();
   // Waits for an operation that a BridgeBlockingOp stands for. Works for the worker where that is
@@ -72,8 +97,8 @@ class BridgeSocket : public IoObject, public PostedOp {
   error_code Wait(std::future<error_code> ended);
 
   // --- the worker's thread ---
-  // The bridge or the worker goes: pending operations end with operation_aborted, later ones with
-  // bad_descriptor, and the connection is closed.
+  // The bridge goes: pending operations end with operation_aborted, later ones with bad_descriptor,
+  // and the connection is closed. In a later turn where a user holds the mutex.
   void End();
 
  protected:
@@ -128,11 +153,11 @@ class BridgeSocket : public IoObject, public PostedOp {
   }
 
   static void OnPosted(Op* op, bool run);
-  void Detach() override { End(); }
+  void Detach() override;
   void Retry() override { Poll(); }
   void OnReady() override { Poll(); }
-  // The part of End() that is right on any thread, once the worker is gone.
-  void Refuse();
+  // The part of End() that is right on any thread, once the worker is gone. Takes mutex_, locked.
+  void Refuse(std::unique_lock<std::mutex> lock);
   void Submit(OpQueue<BridgeOp>& done);
   void Expel();
   // The user's context goes: operations are destroyed uncalled.
@@ -153,6 +178,8 @@ class BridgeSocket : public IoObject, public PostedOp {
 // What the sockets of one bridge have in common.
 struct BridgeCore {
   BridgeCore(Worker& worker, stack::Stack& stack);
+  // The bridge is gone: so are its sockets. The worker's thread.
+  void End();
 
   const std::shared_ptr<WorkerInbox> inbox;
   const tcp::Options tcp;  // the stack's

@@ -83,6 +83,19 @@ TEST_F(BridgeTest, EndpointsAndOptions) {
   EXPECT_THROW(client_.local_endpoint(), boost::system::system_error);
 }
 
+TEST_F(BridgeTest, OptionsSetWhileConnecting) {
+  IoListener listener(io_->get_executor(), *server_bridge_, Server());
+  std::optional<error_code> connected;
+  client_.async_connect(Server(), Into(connected));
+  pair_->worker.RunUntil([turns = 0]() mutable { return turns++ == 1; });
+  ASSERT_EQ(pair_->client.tcp().sockets(), 1u);
+  client_.set_option(asio::ip::tcp::no_delay(true));
+  EXPECT_EQ(Ended(connected), error_code());
+  EXPECT_TRUE(client_.options().no_delay);
+  pair_->client.tcp().ForEachSocket(
+      [](const stack::TcpSocket& socket) { EXPECT_TRUE(socket.options().no_delay); });
+}
+
 TEST_F(BridgeTest, ConnectFailsAndMayBeTriedAgain) {
   std::optional<error_code> ended;
   client_.async_connect(Server(), Into(ended));

@@ -11,42 +11,49 @@ namespace error = boost::asio::error;
 
 bool BridgeListener::is_open() {
   const std::lock_guard lock(mutex_);
-  return listening_ && !closing_ && !ended_;
+  return listening_ && !Refusal();
 }
 
 Endpoint BridgeListener::local() {
   const std::lock_guard lock(mutex_);
-  return listening_ && !closing_ && !ended_ ? local_ : Endpoint{};
+  return listening_ && !Refusal() ? local_ : Endpoint{};
+}
+
+error_code BridgeListener::Refusal() const {
+  // As those that waited: which of them came first is chance.
+  if (drained_) return error::operation_aborted;
+  if (ended_ || closing_) return error::bad_descriptor;
+  return {};
 }
 
 void BridgeListener::StartListen(BridgeListenOp& op) {
-  bool queued = false;
+  error_code refusal;
   {
     const std::lock_guard lock(mutex_);
-    if (!ended_ && !closing_ && !core().closed.load(std::memory_order_acquire)) {
-      listens_.PushBack(op);
-      queued = true;
-    }
+    refusal = Refusal();
+    if (core().closed.load(std::memory_order_acquire)) refusal = error::bad_descriptor;
+    if (!refusal) listens_.PushBack(op);
   }
-  if (queued) {
-    Signal();
+  if (refusal) {
+    Complete(op, refusal);
   } else {
-    Complete(op, error::bad_descriptor);
+    Signal();
   }
 }
 
 void BridgeListener::StartAccept(BridgeAcceptOp& op) {
-  bool queued = false;
+  error_code refusal;
   bool signal = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!ended_ && !closing_ && listening_) {
+    refusal = Refusal();
+    if (!refusal && !listening_) refusal = error::bad_descriptor;
+    if (!refusal) {
       accepts_.PushBack(op);
-      queued = true;
       signal = ready_;
     }
   }
-  if (!queued) Complete(op, error::bad_descriptor);
+  if (refusal) Complete(op, refusal);
   if (signal) Signal();
 }
 
@@ -92,6 +99,10 @@ bool BridgeListener::Serve(OpQueue<BridgeOp>& done) {
     LetGo();
     return false;
   }
+  if (draining_) {
+    TurnAway(done);
+    return false;
+  }
   while (BridgeListenOp* const op = listens_.PopFront()) {
     op->ec = Listen(*op);
     done.PushBack(*op);
@@ -110,6 +121,22 @@ bool BridgeListener::Serve(OpQueue<BridgeOp>& done) {
 
 void BridgeListener::LetGo() {
   if (listener_ != nullptr) std::exchange(listener_, nullptr)->Release();
+}
+
+void BridgeListener::Drain() {
+  draining_ = true;
+  Poll();
+}
+
+void BridgeListener::TurnAway(OpQueue<BridgeOp>& done) {
+  drained_ = true;
+  OpQueue<BridgeOp> pending;
+  TakeAll(pending);
+  while (BridgeOp* const op = pending.PopFront()) {
+    op->ec = error::operation_aborted;
+    done.PushBack(*op);
+  }
+  LetGo();
 }
 
 }  // namespace corelane::runtime::internal

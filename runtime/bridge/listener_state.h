@@ -53,20 +53,27 @@ class BridgeListener final : public BridgeSocket {
  private:
   void TakeAll(OpQueue<BridgeOp>& out) override;
   bool TakeOut(BridgeOp& op) override;
+  // Mutex held: what new operations fail with.
+  error_code Refusal() const;
 
   bool Serve(OpQueue<BridgeOp>& done) override;
   void LetGo() override;
+  void Drain() override;
   error_code Listen(const BridgeListenOp& op);
+  void TurnAway(OpQueue<BridgeOp>& done);
 
   // --- guarded by mutex_ ---
   bool listening_ = false;
   bool closing_ = false;
-  bool ready_ = true;  // a connection may wait: the worker has to look
+  bool drained_ = false;  // closed by its worker
+  bool ready_ = true;     // a connection may wait: the worker has to look
   Endpoint local_;
   OpQueue<BridgeListenOp> listens_;
   OpQueue<BridgeAcceptOp> accepts_;
 
-  stack::TcpListener* listener_ = nullptr;  // the worker's thread
+  // --- the worker's thread ---
+  stack::TcpListener* listener_ = nullptr;
+  bool draining_ = false;
 };
 
 }  // namespace corelane::runtime::internal

@@ -6,6 +6,9 @@
 // The interface of TcpListener; see bridge.h for threads and lifetimes. listen() waits for the
 // worker's next turn, or does the work itself where nobody is inside Run(); async_listen() does not
 // wait.
+//
+// Worker::CloseListeners(), as at the stop of an App, closes it: pending and later operations end
+// with operation_aborted, until close() makes it one that has never listened.
 
 #ifndef CORELANE_RUNTIME_BRIDGE_TCP_LISTENER_H_
 #define CORELANE_RUNTIME_BRIDGE_TCP_LISTENER_H_

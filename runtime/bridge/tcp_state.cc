@@ -58,8 +58,10 @@ void BridgeTcp::SetOptions(const tcp::Options& options) {
   {
     const std::lock_guard lock(mutex_);
     options_ = options;
-    if (ended_ || phase_ != Phase::kConnected) return;
-    options_changed_ = true;
+    if (ended_) return;
+    // A connection attempt goes on with what it began with.
+    options_changed_ = phase_ == Phase::kConnecting || phase_ == Phase::kConnected;
+    if (phase_ != Phase::kConnected) return;
   }
   Signal();
 }
@@ -231,6 +233,7 @@ void BridgeTcp::BeginConnect(OpQueue<BridgeOp>& done) {
   to.local_address = connect_options_.local_address;
   to.local_port = connect_options_.local_port;
   to.tcp = options_;
+  options_changed_ = false;
   Worker& worker = core().worker;
   core().stack.tcp().set_now(worker.now());  // older where no turn is under way
   stack::TcpSetupError setup;

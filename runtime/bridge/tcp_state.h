@@ -67,6 +67,7 @@ class BridgeTcp final : public BridgeSocket {
   bool is_fresh();
   error_code GetEndpoints(Endpoint& local, Endpoint& remote);
   tcp::Options options();
+  // Applied in the worker's next turn; while connecting, with the end of that.
   void SetOptions(const tcp::Options& options);
 
   // Each completes `op`, never inside the call.
@@ -111,7 +112,7 @@ class BridgeTcp final : public BridgeSocket {
   Ending ending_ = Ending::kNone;  // what the user asked for
   bool receive_shut_ = false;
   bool send_shut_ = false;
-  bool options_changed_ = false;
+  bool options_changed_ = false;  // for the worker to apply, once connected
   // A read may find something: the worker has to look. Otherwise the stack's next event serves it.
   bool readable_ = true;
   tcp::Options options_;

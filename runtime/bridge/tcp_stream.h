@@ -5,8 +5,13 @@
 //
 // The interface, the errors and the ways to end are those of TcpStream; see bridge.h for threads
 // and lifetimes. Models AsyncReadStream and AsyncWriteStream. Functions without async_ never wait:
-// what shutdown(), close() and set_options() ask for, the worker does in its next turn, after the
-// writes that were started before.
+// what shutdown(), close() and set_options() ask for, the worker does in its next turn.
+//
+// As with Asio's own sockets, a program waits for its writes before it ends the connection; what
+// they have written is sent then, also after close(). Of a write that is still pending shutdown()
+// lets through what the send queue has room for: it completes with that, and with broken_pipe where
+// there is no room. close(), reset() and cancel() end it with operation_aborted, whether the worker
+// has seen it or not.
 
 #ifndef CORELANE_RUNTIME_BRIDGE_TCP_STREAM_H_
 #define CORELANE_RUNTIME_BRIDGE_TCP_STREAM_H_
@@ -73,7 +78,8 @@ class BasicBridgeTcpStream {
                               [this](auto& ec) { return this->remote_endpoint(ec); });
   }
 
-  // shutdown_send: a FIN follows what was written. shutdown_receive: reads end with eof.
+  // shutdown_send: a FIN follows what was written, and writes fail with broken_pipe from then on.
+  // shutdown_receive: reads end with eof.
   void shutdown(shutdown_type what, error_code& ec) {
     if (handle_.get() == nullptr) {
       ec = boost::asio::error::not_connected;

@@ -1,6 +1,7 @@
 #include "runtime/flags/common_flags.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -8,6 +9,13 @@ namespace corelane::runtime {
 namespace {
 
 using Mistake = FlagParser::Mistake;
+
+// What would be right.
+constexpr char kAddress[] = "a host's ADDR/LEN such as 10.77.0.2/24 or fd77::2/64";
+constexpr char kGateway[] = "a host's address such as 10.77.0.1 or fd77::1";
+constexpr char kNeighbor[] = "ADDR=MAC of a host such as 10.77.0.1=02:00:00:00:00:01";
+constexpr char kVlan[] =
+    "an id from 1 to 4094, alone or with a priority from 0 to 7, such as 7 or 7:3";
 
 // A list flag: the first value that is given replaces the defaults.
 template <typename T>
@@ -39,12 +47,18 @@ bool NamesTheNetwork(const IpPrefix& prefix) {
   return host_bits == 0 || host_bits == 0xffffffffu >> prefix.length;
 }
 
+bool IsHost(const IpPrefix& prefix) {
+  return prefix.length > 0 && prefix.length <= prefix.address.bit_length() &&
+         IsUnicast(prefix.address) && !NamesTheNetwork(prefix);
+}
+
+bool IsNeighbor(const StaticNeighbor& neighbor) {
+  return IsUnicast(neighbor.address) && !neighbor.mac.IsMulticast() && !neighbor.mac.IsZero();
+}
+
 std::optional<IpPrefix> ParseAddress(std::string_view text) {
   const auto prefix = IpPrefix::Parse(text);
-  if (!prefix || prefix->length == 0 || !IsUnicast(prefix->address) || NamesTheNetwork(*prefix)) {
-    return std::nullopt;
-  }
-  return prefix;
+  return prefix && IsHost(*prefix) ? prefix : std::nullopt;
 }
 
 std::optional<IpAddress> ParseGateway(std::string_view text) {
@@ -55,9 +69,9 @@ std::optional<IpAddress> ParseGateway(std::string_view text) {
 std::optional<StaticNeighbor> ParseNeighbor(std::string_view text) {
   const size_t equals = text.find('=');
   if (equals == std::string_view::npos) return std::nullopt;
-  const auto address = ParseGateway(text.substr(0, equals));
+  const auto address = IpAddress::Parse(text.substr(0, equals));
   const auto mac = MacAddress::Parse(text.substr(equals + 1));
-  if (!address || !mac || mac->IsMulticast() || mac->IsZero()) return std::nullopt;
+  if (!address || !mac || !IsNeighbor({*address, *mac})) return std::nullopt;
   return StaticNeighbor{*address, *mac};
 }
 
@@ -87,7 +101,7 @@ Value Device(std::string* target) {
 Value VlanTag(std::optional<Vlan>* target) {
   Value value;
   value.placeholder = "ID[:PRIORITY]";
-  value.expected = "an id from 1 to 4094, alone or with a priority from 0 to 7, such as 7 or 7:3";
+  value.expected = kVlan;
   if (target->has_value()) value.standard = (*target)->ToString();
   value.read = [target](std::string_view text) {
     const auto vlan = Vlan::Parse(text);
@@ -96,16 +110,6 @@ Value VlanTag(std::optional<Vlan>* target) {
     return true;
   };
   return value;
-}
-
-bool InReach(const CommonFlags& common, const IpAddress& address) {
-  return (address.is_v6() && address.IsLinkLocal()) ||
-         std::ranges::any_of(common.addresses,
-                             [&](const IpPrefix& prefix) { return prefix.Contains(address); });
-}
-
-bool IsOwn(const CommonFlags& common, const IpAddress& address) {
-  return std::ranges::find(common.addresses, address, &IpPrefix::address) != common.addresses.end();
 }
 
 std::optional<Mistake> CheckKernel(const FlagParser& parser, const CommonFlags& common) {
@@ -122,6 +126,9 @@ std::optional<Mistake> CheckKernel(const FlagParser& parser, const CommonFlags& 
 
 std::optional<Mistake> CheckAddresses(const CommonFlags& common) {
   for (size_t i = 0; i < common.addresses.size(); ++i) {
+    if (!IsHost(common.addresses[i])) {
+      return Mistake{"--address", Quote(common.addresses[i].ToString()), kAddress};
+    }
     for (size_t j = 0; j < i; ++j) {
       if (common.addresses[i].address != common.addresses[j].address) continue;
       return Mistake{"--address", Quote(common.addresses[i].ToString()) + " is there twice",
@@ -135,6 +142,7 @@ std::optional<Mistake> CheckGateways(const CommonFlags& common) {
   for (size_t i = 0; i < common.gateways.size(); ++i) {
     const IpAddress& gateway = common.gateways[i];
     const std::string quoted = Quote(gateway.ToString());
+    if (!IsUnicast(gateway)) return Mistake{"--gateway", quoted, kGateway};
     if (IsOwn(common, gateway)) {
       return Mistake{"--gateway", quoted + " is an --address of this host", "another host's"};
     }
@@ -155,6 +163,7 @@ std::optional<Mistake> CheckNeighbors(const CommonFlags& common) {
   for (size_t i = 0; i < common.neighbors.size(); ++i) {
     const StaticNeighbor& neighbor = common.neighbors[i];
     const std::string quoted = Quote(Print(neighbor));
+    if (!IsNeighbor(neighbor)) return Mistake{"--neighbor", quoted, kNeighbor};
     if (IsOwn(common, neighbor.address)) {
       return Mistake{"--neighbor", quoted + " is an --address of this host", "another host's"};
     }
@@ -168,6 +177,20 @@ std::optional<Mistake> CheckNeighbors(const CommonFlags& common) {
     }
   }
   return std::nullopt;
+}
+
+std::optional<Mistake> CheckVlan(const CommonFlags& common) {
+  if (!common.vlan || common.vlan->IsValid()) return std::nullopt;
+  return Mistake{"--vlan", Quote(common.vlan->ToString()), kVlan};
+}
+
+std::optional<Mistake> CheckSeconds(const CommonFlags& common) {
+  if (!common.seconds || (*common.seconds > Duration::zero() && *common.seconds <= kMaxSeconds)) {
+    return std::nullopt;
+  }
+  const double given = std::chrono::duration<double>(*common.seconds).count();
+  std::optional<Duration> none;
+  return Mistake{"--seconds", Quote(PrintDecimal(given)), Seconds(&none).expected};
 }
 
 std::optional<Mistake> CheckListen(const FlagParser& parser, const CommonFlags& common) {
@@ -205,31 +228,41 @@ void DropUnreachableDefaults(const FlagParser& parser, CommonFlags& common) {
 std::optional<Mistake> CheckTogether(const FlagParser& parser, CommonFlags& common) {
   DropUnreachableDefaults(parser, common);
   if (auto mistake = CheckKernel(parser, common)) return mistake;
-  if (auto mistake = CheckAddresses(common)) return mistake;
-  if (auto mistake = CheckGateways(common)) return mistake;
-  if (auto mistake = CheckNeighbors(common)) return mistake;
+  if (auto mistake = CheckCommon(common)) return mistake;
   return CheckListen(parser, common);
 }
 
 }  // namespace
 
+bool InReach(const CommonFlags& common, const IpAddress& address) {
+  return (address.is_v6() && address.IsLinkLocal()) ||
+         std::ranges::any_of(common.addresses,
+                             [&](const IpPrefix& prefix) { return prefix.Contains(address); });
+}
+
+bool IsOwn(const CommonFlags& common, const IpAddress& address) {
+  return std::ranges::find(common.addresses, address, &IpPrefix::address) != common.addresses.end();
+}
+
+std::optional<Mistake> CheckCommon(const CommonFlags& common) {
+  if (auto mistake = CheckAddresses(common)) return mistake;
+  if (auto mistake = CheckGateways(common)) return mistake;
+  if (auto mistake = CheckNeighbors(common)) return mistake;
+  if (auto mistake = CheckVlan(common)) return mistake;
+  return CheckSeconds(common);
+}
+
 void AddCommonFlags(FlagParser& parser, CommonFlags& common) {
   parser.AddFlag("--device", Device(&common.device), "the device or transport to run on");
   parser.AddRepeatedFlag(
-      "--address",
-      List<IpPrefix>(&common.addresses, "ADDR/LEN",
-                     "a host's ADDR/LEN such as 10.77.0.2/24 or fd77::2/64", &ParseAddress, &Print),
+      "--address", List<IpPrefix>(&common.addresses, "ADDR/LEN", kAddress, &ParseAddress, &Print),
       "an address of the stack, with its network");
-  parser.AddRepeatedFlag(
-      "--gateway",
-      List<IpAddress>(&common.gateways, "ADDR", "a host's address such as 10.77.0.1 or fd77::1",
-                      &ParseGateway, &Print),
-      "where packets for other networks go");
+  parser.AddRepeatedFlag("--gateway",
+                         List<IpAddress>(&common.gateways, "ADDR", kGateway, &ParseGateway, &Print),
+                         "where packets for other networks go");
   parser.AddRepeatedFlag(
       "--neighbor",
-      List<StaticNeighbor>(&common.neighbors, "ADDR=MAC",
-                           "ADDR=MAC of a host such as 10.77.0.1=02:00:00:00:00:01", &ParseNeighbor,
-                           &Print),
+      List<StaticNeighbor>(&common.neighbors, "ADDR=MAC", kNeighbor, &ParseNeighbor, &Print),
       "a neighbor that needs no address resolution");
   parser.AddFlag(
       "--vlan", VlanTag(&common.vlan),

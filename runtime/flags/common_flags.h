@@ -54,6 +54,14 @@ struct CommonFlags {
 // that the given addresses do not reach are dropped.
 void AddCommonFlags(FlagParser& parser, CommonFlags& common);
 
+// What is wrong with addresses, gateways, neighbors, vlan and seconds, each by itself and all
+// together, whoever set them; as of the flags.
+std::optional<FlagParser::Mistake> CheckCommon(const CommonFlags& common);
+// In the network of one of the addresses, or valid on the link only.
+bool InReach(const CommonFlags& common, const IpAddress& address);
+// One of the addresses.
+bool IsOwn(const CommonFlags& common, const IpAddress& address);
+
 }  // namespace corelane::runtime
 
 #endif  // CORELANE_RUNTIME_FLAGS_COMMON_FLAGS_H_

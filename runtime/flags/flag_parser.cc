@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -54,7 +55,8 @@ class HelpFormatter : public CLI::Formatter {
   }
 
   std::string make_option_opts(const CLI::Option* option) const override {
-    return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+    const std::string type = option->get_type_name();
+    return type.empty() || type.starts_with('[') ? type : " " + type;
   }
   std::string make_option_desc(const CLI::Option* option) const override {
     return Wrap(option->get_description(), "\n");
@@ -69,6 +71,10 @@ class HelpFormatter : public CLI::Formatter {
 };
 
 }  // namespace
+
+std::string FlagParser::Mistake::ToString() const {
+  return flag + ": " + problem + ": expected " + expected;
+}
 
 FlagParser::FlagParser(std::string program, std::string summary)
     : program_(std::move(program)), summary_(std::move(summary)) {}
@@ -85,7 +91,10 @@ void FlagParser::AddRepeatedFlag(std::string name, Value value, std::string help
 }
 
 void FlagParser::AddSwitch(std::string name, bool* target, std::string help) {
-  flags_.push_back({.name = std::move(name), .value = {}, .help = std::move(help), .on = target});
+  Value value = Bool(target);
+  if (!*target) value.standard.clear();  // what everybody expects
+  flags_.push_back(
+      {.name = std::move(name), .value = std::move(value), .help = std::move(help), .on = target});
 }
 
 void FlagParser::AddKey(std::string name, Value value, std::string help) {
@@ -145,20 +154,22 @@ std::optional<Mistake> FlagParser::Tokenize(std::vector<std::string> arguments, 
   if (!keys_.empty()) usage += " [key=value]...";
   app.formatter(std::make_shared<HelpFormatter>(std::move(usage)));
   for (Entry& entry : flags_) {
+    std::string text = entry.help;
+    if (!entry.value.standard.empty()) text += " (default " + entry.value.standard + ")";
     if (entry.on != nullptr) {
       app.add_flag_function(
-             entry.name, [&entry](int64_t n) { entry.count = n; }, entry.help)
+             entry.name, [&entry](int64_t n) { entry.count += static_cast<size_t>(n); }, text)
+          ->type_name("[=" + entry.value.placeholder + "]")
           ->disable_flag_override();
       continue;
     }
-    std::string text = entry.help;
-    if (!entry.value.standard.empty()) text += " (default " + entry.value.standard + ")";
     app.add_option(entry.name, entry.texts, text)
         ->type_name(entry.value.placeholder)
         ->allow_extra_args(false);
   }
   app.footer(HelpFooter());
   if (auto mistake = CheckForm(arguments)) return mistake;
+  TakeSwitchValues(arguments);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
   try {
     app.parse(std::move(arguments));
@@ -178,8 +189,19 @@ std::optional<Mistake> FlagParser::Tokenize(std::vector<std::string> arguments, 
   return TakeWords(app.remaining());
 }
 
-// What CLI11 would take otherwise than we do: a flag as another flag's value, an empty value, a
-// value for a switch.
+// --switch=VALUE: CLI11 has its own idea of such values.
+void FlagParser::TakeSwitchValues(std::vector<std::string>& arguments) {
+  std::erase_if(arguments, [this](const std::string& argument) {
+    const size_t equals = argument.find('=');
+    const auto flag = std::ranges::find(flags_, argument.substr(0, equals), &Entry::name);
+    if (equals == std::string::npos || flag == flags_.end() || flag->on == nullptr) return false;
+    flag->texts.push_back(argument.substr(equals + 1));
+    ++flag->count;
+    return true;
+  });
+}
+
+// What CLI11 would take otherwise than we do: a flag as another flag's value, an empty value.
 std::optional<Mistake> FlagParser::CheckForm(const std::vector<std::string>& arguments) const {
   const Entry* waiting = nullptr;  // the flag whose value comes next
   for (const std::string& argument : arguments) {
@@ -197,8 +219,6 @@ std::optional<Mistake> FlagParser::CheckForm(const std::vector<std::string>& arg
       if (argument.empty()) return Mistake{"argument ''", "not understood", "no empty argument"};
     } else if (equals == std::string::npos) {
       if (flag->on == nullptr) waiting = &*flag;
-    } else if (flag->on != nullptr) {
-      return Mistake{flag->name, "has a value", "none"};
     } else if (equals + 1 == argument.size()) {
       return Mistake{flag->name, "value ''", flag->value.expected};
     }
@@ -258,10 +278,7 @@ std::optional<Mistake> FlagParser::ReadEntry(Entry& entry) {
   if (entry.count > 1 && !entry.repeated) {
     return Mistake{entry.name, "given " + std::to_string(entry.count) + " times", "once"};
   }
-  if (entry.on != nullptr) {
-    if (entry.count > 0) *entry.on = true;
-    return std::nullopt;
-  }
+  if (entry.on != nullptr && entry.count > 0 && entry.texts.empty()) *entry.on = true;
   for (const std::string& text : entry.texts) {
     if (!entry.value.read(text)) {
       return Mistake{entry.name, "value '" + text + "'", entry.value.expected};
@@ -297,9 +314,7 @@ std::string FlagParser::HelpFooter() const {
 }
 
 int FlagParser::Print(std::ostream& err, const Mistake& mistake) const {
-  err << program_ << ": " << mistake.flag << ": " << mistake.problem << ": expected "
-      << mistake.expected << '\n'
-      << std::flush;
+  err << program_ << ": " << mistake.ToString() << '\n' << std::flush;
   return kUsageStatus;
 }
 
@@ -308,6 +323,20 @@ int FlagParser::Reject(std::string_view flag, std::string_view value,
   std::cerr << program_ << ": " << flag << ": value '" << value << "': " << problem << '\n'
             << std::flush;
   return kUsageStatus;
+}
+
+std::string InTermsOfFields(std::string text) {
+  if (const size_t flag = text.find("--"); flag != std::string::npos) text.erase(0, flag);
+  for (size_t at; (at = text.find("--")) != std::string::npos;) {
+    text.erase(at, 2);
+    for (; at < text.size() &&
+           (std::isalpha(static_cast<unsigned char>(text[at])) != 0 || text[at] == '-');
+         ++at) {
+      if (text[at] == '-') text[at] = '_';
+    }
+  }
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
 }
 
 }  // namespace corelane::runtime

@@ -6,7 +6,8 @@
 //   parser.AddFlag("--workers", Integer(&workers, 1, 64), "how many cores to use");
 //   if (std::optional<int> status = parser.Parse(argc, argv)) return *status;
 //
-// Flags are written --flag value or --flag=value; a flag that is not repeatable may stand once.
+// Flags are written --flag value or --flag=value; a flag that is not repeatable may stand once. A
+// switch is written --flag, which is --flag=1, or --flag=0.
 // Keys are written key=value, without dashes, and positional words come before, between or after
 // them.
 //
@@ -38,6 +39,9 @@ class FlagParser {
     std::string flag;     // "--address", or a key
     std::string problem;  // "value 'x'", "value 'x' cannot go with --device kernel:"
     std::string expected;
+
+    // "--address: value 'x': expected an ADDR/LEN".
+    std::string ToString() const;
   };
   // Looks at all values together, after each has been read.
   using Check = std::function<std::optional<Mistake>()>;
@@ -48,7 +52,7 @@ class FlagParser {
   void AddFlag(std::string name, Value value, std::string help);
   // May be given several times; each is read on its own.
   void AddRepeatedFlag(std::string name, Value value, std::string help);
-  // A flag without a value.
+  // A flag that may stand alone: --flag, --flag=1 or --flag=0, with all of Bool()'s names.
   void AddSwitch(std::string name, bool* target, std::string help);
   // key=value.
   void AddKey(std::string name, Value value, std::string help);
@@ -80,6 +84,7 @@ class FlagParser {
   };
 
   std::optional<Mistake> Tokenize(std::vector<std::string> arguments, std::string* help);
+  void TakeSwitchValues(std::vector<std::string>& arguments);
   std::optional<Mistake> CheckForm(const std::vector<std::string>& arguments) const;
   std::optional<Mistake> TakeWords(const std::vector<std::string>& words);
   std::optional<Mistake> ReadValues();
@@ -96,6 +101,10 @@ class FlagParser {
   std::vector<Entry> positionals_;
   std::vector<Check> checks_;
 };
+
+// "program: --busy-poll: value 'x': ..." for who wrote no flags but fields of the same names:
+// "busy_poll: value 'x': ...".
+std::string InTermsOfFields(std::string text);
 
 }  // namespace corelane::runtime
 

@@ -134,8 +134,33 @@ TEST_F(FlagParserTest, EmptyArgument) {
   EXPECT_EQ(Error({""}), "prog: argument '': not understood: expected no empty argument");
 }
 
-TEST_F(FlagParserTest, SwitchTakesNoValue) {
-  EXPECT_EQ(Error({"--quiet=1"}), "prog: --quiet: has a value: expected none");
+TEST_F(FlagParserTest, SwitchMayHaveAValue) {
+  EXPECT_EQ(Parse({"--quiet=1"}), std::nullopt);
+  EXPECT_TRUE(quiet_);
+  EXPECT_TRUE(parser_.WasGiven("--quiet"));
+  EXPECT_EQ(Parse({"--quiet=false"}), std::nullopt);
+  EXPECT_FALSE(quiet_);
+  EXPECT_EQ(Error({"--quiet=maybe"}), "prog: --quiet: value 'maybe': expected 0 or 1");
+  EXPECT_EQ(Error({"--quiet="}), "prog: --quiet: value '': expected 0 or 1");
+  EXPECT_EQ(Error({"--quiet", "--quiet=0"}), "prog: --quiet: given 2 times: expected once");
+  EXPECT_EQ(Parse({"--quiet"}), std::nullopt);
+  EXPECT_TRUE(quiet_);
+}
+
+TEST_F(FlagParserTest, HelpSaysHowToTurnASwitchOff) {
+  bool loud = true;
+  parser_.AddSwitch("--loud", &loud, "says more");
+  EXPECT_EQ(Parse({"--help"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("--quiet[=0|1]"));
+  EXPECT_THAT(out_.str(), HasSubstr("says more (default 1)"));
+  EXPECT_THAT(out_.str(), HasSubstr("says less\n"));
+}
+
+TEST_F(FlagParserTest, MistakesInTermsOfFields) {
+  const FlagParser::Mistake mistake{"--idle-spin", "value 'x' with --busy-poll", "a number"};
+  EXPECT_EQ(mistake.ToString(), "--idle-spin: value 'x' with --busy-poll: expected a number");
+  EXPECT_EQ(InTermsOfFields("prog: " + mistake.ToString() + "\n"),
+            "idle_spin: value 'x' with busy_poll: expected a number");
 }
 
 TEST_F(FlagParserTest, GivenTwice) {

@@ -23,16 +23,16 @@ std::optional<double> ParseDecimal(std::string_view text) {
   return ParseNumber<double>(text);
 }
 
-// Shortest text that reads back as the same number.
-std::string Print(double value) {
-  char buffer[32];
-  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
-  return std::string(buffer, result.ptr);
-}
-
 std::string Print(bool value) { return value ? "1" : "0"; }
 
 }  // namespace
+
+std::string PrintDecimal(double value) {
+  char buffer[400];  // the smallest number has 324 digits behind its point
+  const auto result =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed);
+  return std::string(buffer, result.ptr);
+}
 
 Value Text(std::string* target, const std::string& placeholder) {
   return {placeholder, placeholder, *target, [target](std::string_view text) {
@@ -53,8 +53,8 @@ Value Integer(uint64_t* target, uint64_t min, uint64_t max) {
 }
 
 Value Number(double* target, double min, double max) {
-  return {"X", "a number from " + Print(min) + " to " + Print(max), Print(*target),
-          [=](std::string_view text) {
+  return {"X", "a number from " + PrintDecimal(min) + " to " + PrintDecimal(max),
+          PrintDecimal(*target), [=](std::string_view text) {
             const auto value = ParseDecimal(text);
             if (!value || *value < min || *value > max) return false;
             *target = *value;
@@ -63,9 +63,9 @@ Value Number(double* target, double min, double max) {
 }
 
 Value Seconds(std::optional<Duration>* target) {
-  constexpr double kMax = 1e9;  // 31 years, well inside 63 bits of nanoseconds
+  constexpr double kMax = std::chrono::duration<double>(kMaxSeconds).count();
   std::string standard;
-  if (*target) standard = Print(std::chrono::duration<double>(**target).count());
+  if (*target) standard = PrintDecimal(std::chrono::duration<double>(**target).count());
   return {"S", "a positive number of seconds such as 10 or 0.5", standard,
           [target](std::string_view text) {
             const auto value = ParseDecimal(text);

@@ -6,6 +6,7 @@
 #ifndef CORELANE_RUNTIME_FLAGS_VALUE_H_
 #define CORELANE_RUNTIME_FLAGS_VALUE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -18,6 +19,9 @@
 
 namespace corelane::runtime {
 
+// 31 years: well inside 63 bits of nanoseconds, with a time of day besides.
+inline constexpr Duration kMaxSeconds = std::chrono::seconds(1'000'000'000);
+
 // Reads one text into a variable of the program.
 struct Value {
   std::string placeholder;  // in the help: "ADDR:PORT"
@@ -27,6 +31,9 @@ struct Value {
   std::function<bool(std::string_view)> read;
 };
 
+// Decimal, without an exponent, as short as reads back as the same number.
+std::string PrintDecimal(double value);
+
 // Each of these keeps the pointer, so the variable must outlive the parser. It holds the default.
 
 // Anything but the empty text.
@@ -35,7 +42,7 @@ Value Text(std::string* target, const std::string& placeholder);
 Value Integer(uint64_t* target, uint64_t min, uint64_t max);
 // A decimal number such as 0.5, from min to max.
 Value Number(double* target, double min, double max);
-// Seconds as a positive decimal number: "1", "0.25".
+// Seconds as a positive decimal number, up to kMaxSeconds: "1", "0.25".
 Value Seconds(std::optional<Duration>* target);
 // 1 or 0, also true, false, on, off, yes, no.
 Value Bool(bool* target);

@@ -53,6 +53,16 @@ TEST(ValueTest, NumberIsDecimal) {
   EXPECT_EQ(target, 0.25);
 }
 
+TEST(ValueTest, DecimalsHaveNoExponent) {
+  EXPECT_EQ(PrintDecimal(0.00005), "0.00005");
+  EXPECT_EQ(PrintDecimal(1e21), "1000000000000000000000");
+  EXPECT_EQ(PrintDecimal(-2.5), "-2.5");
+  EXPECT_EQ(PrintDecimal(0), "0");
+  EXPECT_EQ(PrintDecimal(5e-324).size(), 326u) << "the smallest number";
+  double target = 0.00001;
+  EXPECT_EQ(Number(&target, 0.00001, 1).standard, "0.00001");
+}
+
 TEST(ValueTest, SecondsArePositiveAndMayBeFractions) {
   std::optional<Duration> target;
   EXPECT_EQ(Seconds(&target).standard, "");

@@ -4,50 +4,23 @@
 #include <string>
 
 #include "runtime/metrics/families.h"
-#include "runtime/op.h"
 
 namespace corelane::runtime::internal {
 namespace {
 
-// A request to a lane. It goes to its worker once for each piece that is read.
-class ReadOp final : public PostedOp {
- public:
-  ReadOp(std::shared_ptr<Gathering> gathering, size_t lane)
-      : PostedOp(&Do),
-        gathering_(std::move(gathering)),
-        lane_(lane),
-        reader_(gathering_->sources().lanes[lane]) {}
-
- private:
-  friend std::default_delete<ReadOp>;
-  ~ReadOp() = default;
-
-  static void Do(Op* op, bool run) {
-    std::unique_ptr<ReadOp> self(static_cast<ReadOp*>(op));
-    const std::shared_ptr<Gathering> gathering = self->gathering_;
-    const size_t lane = self->lane_;
-    std::optional<LaneSnapshot> answer;
-    if (run) {
-      if (!self->reader_.Step()) {  // the rest in the next turn
-        gathering->sources().lanes[lane].inbox->Post(*self.release());
-        return;
-      }
-      answer = self->reader_.Take();
-    }
-    self.reset();
-    gathering->Answer(lane, std::move(answer));
-  }
-
-  std::shared_ptr<Gathering> gathering_;
-  size_t lane_;
-  LaneReader reader_;
-};
-
-LaneSnapshot ReadWhole(const LaneInfo& lane) {
+std::shared_ptr<const LaneSnapshot> ReadWhole(const LaneInfo& lane) {
   LaneReader reader(lane);
   while (!reader.Step()) {
   }
-  return reader.Take();
+  return std::make_shared<const LaneSnapshot>(reader.Take());
+}
+
+// What can be said of a lane without its answer.
+LaneSnapshot Unanswered(const LaneInfo& lane) {
+  LaneSnapshot snapshot;
+  snapshot.name = lane.name;
+  if (lane.counters != nullptr) ReadWorkerCounters(*lane.counters, snapshot);
+  return snapshot;
 }
 
 class ToPairs final : public driver::CounterSink {
@@ -81,9 +54,7 @@ std::vector<PortSnapshot> ReadPorts(const std::vector<const driver::Device*>& de
 Gathering::Gathering(std::shared_ptr<const Sources> sources)
     : sources_(std::move(sources)),
       answers_(sources_->lanes.size()),
-      waiting_(sources_->lanes.size()) {
-  for (size_t i = 0; i < answers_.size(); ++i) answers_[i].name = sources_->lanes[i].name;
-}
+      waiting_(sources_->lanes.size()) {}
 
 void Gathering::Ask(bool own_at_once) {
   asker_ = std::this_thread::get_id();
@@ -104,21 +75,28 @@ void Gathering::AskLanes(bool own_at_once) {
   for (size_t i = 0; i < lanes.size(); ++i) {
     const std::shared_ptr<WorkerInbox>& inbox = lanes[i].inbox;
     if (inbox == nullptr) {
-      Answer(i, std::nullopt);
+      OnAnswer(i, nullptr);
     } else if (own_at_once && here != nullptr && here->inbox() == inbox) {
       own = i;
     } else {
-      inbox->Post(*new ReadOp(shared_from_this(), i));
+      LaneReadings::Of(lanes[i])->Ask(shared_from_this(), i);
     }
   }
-  if (own) Answer(*own, ReadWhole(lanes[*own]));
+  if (own) OnAnswer(*own, ReadWhole(lanes[*own]));
+  // Who aborted it meanwhile left only those that had been asked.
+  if (Aborted()) LeaveLanes();
 }
 
-void Gathering::Answer(size_t lane, std::optional<LaneSnapshot> snapshot) {
+bool Gathering::Aborted() {
+  const std::lock_guard lock(mutex_);
+  return aborted_;
+}
+
+void Gathering::OnAnswer(size_t lane, std::shared_ptr<const LaneSnapshot> answer) {
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
-    if (snapshot) answers_[lane] = *std::move(snapshot);
+    answers_[lane] = std::move(answer);
     if (--waiting_ > 0) return;
     ended_ = true;
   }
@@ -129,19 +107,26 @@ void Gathering::Abort() {
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
-    ended_ = true;
+    ended_ = aborted_ = true;
   }
+  LeaveLanes();
   OnEnd(false);
 }
 
-std::vector<prometheus::MetricFamily> Gathering::TakeFamilies() {
-  for (size_t i = 0; i < answers_.size(); ++i) {
-    const LaneInfo& lane = sources_->lanes[i];
-    if (!answers_[i].up && lane.counters != nullptr) {
-      ReadWorkerCounters(*lane.counters, answers_[i]);
-    }
+void Gathering::LeaveLanes() {
+  for (const LaneInfo& lane : sources_->lanes) {
+    if (lane.readings != nullptr) LaneReadings::Of(lane)->Leave(*this);
   }
-  return ToFamilies(answers_, ReadPorts(sources_->devices));
+}
+
+std::vector<prometheus::MetricFamily> Gathering::TakeFamilies() {
+  std::vector<LaneSnapshot> lanes;
+  lanes.reserve(answers_.size());
+  for (size_t i = 0; i < answers_.size(); ++i) {
+    lanes.push_back(answers_[i] != nullptr ? *answers_[i] : Unanswered(sources_->lanes[i]));
+  }
+  answers_.clear();
+  return ToFamilies(lanes, ReadPorts(sources_->devices));
 }
 
 }  // namespace corelane::runtime::internal

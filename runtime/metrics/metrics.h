@@ -15,9 +15,12 @@
 //
 // It is a prometheus::Collectable, so a prometheus::Exposer serves it as well.
 //
-// Threading: any thread adds and collects, several at a time. Lanes may end at any time, also the
-// one that waits for a collection: its handler is destroyed then, uncalled. Devices outlive every
-// collection that was begun.
+// However many collect at a time, a lane is read for all of them together, and answers one a turn.
+//
+// Threading: any thread adds and collects, several at a time. Lanes may end at any time. So may the
+// execution context that a collection's handler belongs to (a worker, an io_context, also behind a
+// strand): the handler is destroyed then, uncalled. Devices outlive every collection that was
+// begun.
 
 #ifndef CORELANE_RUNTIME_METRICS_METRICS_H_
 #define CORELANE_RUNTIME_METRICS_METRICS_H_
@@ -25,6 +28,7 @@
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include <atomic>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -36,19 +40,20 @@
 #include <boost/system/error_code.hpp>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/time.h"
 #include "driver/device.h"
+#include "runtime/metrics/context_guests.h"
 #include "runtime/metrics/gathering.h"
 #include "runtime/metrics_source.h"
-#include "runtime/op.h"
 #include "runtime/worker.h"
-#include "runtime/worker_inbox.h"
 
 namespace corelane::runtime {
 
@@ -85,8 +90,9 @@ class Metrics final : public prometheus::Collectable {
   Families Collect() const override;
 
   // void(error_code, Families). Completes when every lane has answered, through the handler's
-  // associated executor; where it has none, on a lane's thread. Cancellation of any kind ends the
-  // wait: operation_aborted, with what the lanes have answered so far.
+  // associated executor, which has to name its execution context
+  // (boost::asio::execution::context); where it has none, on a lane's thread. Cancellation of any
+  // kind ends the wait: operation_aborted, with what the lanes have answered so far.
   template <class Token>
   auto async_collect(Token&& token) const {
     return boost::asio::async_initiate<Token, void(boost::system::error_code, Families)>(
@@ -112,10 +118,10 @@ inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0
 
 namespace internal {
 
-// Where the handler belongs to a worker, that worker's thread alone touches it, and destroys it
-// with itself: a lane may end before the others have answered. Else any thread that ends it does.
+// The handler, and its executor, belong to that executor's context: they are touched there alone,
+// and destroyed with it if it goes first.
 template <class Handler>
-class AsyncGathering final : public Gathering, private IoObject {
+class AsyncGathering final : public Gathering, public ContextGuest {
   using Executor = boost::asio::associated_executor_t<Handler>;
 
  public:
@@ -130,8 +136,7 @@ class AsyncGathering final : public Gathering, private IoObject {
         if (gathering && type != boost::asio::cancellation_type::none) gathering->Abort();
       });
     }
-    // Before any answer: those take the same way.
-    if (self->home_ != nullptr) self->home_->Post(*new HomeOp(self, &AsyncGathering::Stay));
+    self->guests_.Add(self);
     self->Ask();
   }
 
@@ -140,77 +145,67 @@ class AsyncGathering final : public Gathering, private IoObject {
       : Gathering(std::move(sources)),
         handler_(std::forward<H>(handler)),
         work_(std::in_place, boost::asio::get_associated_executor(*handler_)),
-        worker_(WorkerBehind(work_->get_executor())),
-        home_(worker_ != nullptr ? worker_->inbox() : nullptr) {}
+        guests_(ContextGuests::Of(work_->get_executor())) {}
 
  private:
-  // Calls a member on the worker's thread; destroyed uncalled, that is where the handler ends.
-  class HomeOp final : public PostedOp {
+  // While a thread is with the executor: the context is not gone before the end of that.
+  class HandingOver {
    public:
-    HomeOp(std::shared_ptr<AsyncGathering> self, void (AsyncGathering::*member)())
-        : PostedOp(&Do), self_(std::move(self)), member_(member) {}
+    explicit HandingOver(AsyncGathering& gathering) : gathering_(gathering) {}
+    ~HandingOver() {
+      const std::lock_guard lock(gathering_.mutex_);
+      if (gathering_.taken_) gathering_.guests_.Remove(gathering_);
+      gathering_.handing_over_.store(false, std::memory_order_release);
+    }
 
    private:
-    friend std::default_delete<HomeOp>;
-    ~HomeOp() = default;
-
-    static void Do(Op* op, bool run) {
-      const std::unique_ptr<HomeOp> taken(static_cast<HomeOp*>(op));
-      AsyncGathering& gathering = *taken->self_;
-      if (run) {
-        (gathering.*taken->member_)();
-      } else {
-        gathering.handler_.reset();
-      }
-    }
-
-    const std::shared_ptr<AsyncGathering> self_;
-    void (AsyncGathering::* const member_)();
+    AsyncGathering& gathering_;
   };
 
-  // Null: it belongs to none.
-  static Worker* WorkerBehind(const Executor& executor) {
-    if constexpr (std::is_base_of_v<WorkerExecutor, Executor>) {
-      return &executor.worker();
-    } else if constexpr (requires { executor.template target<WorkerExecutor>(); }) {
-      const WorkerExecutor* const target = executor.template target<WorkerExecutor>();
-      if (target != nullptr) return &target->worker();
-    }
-    return nullptr;
-  }
   std::shared_ptr<AsyncGathering> Self() {
     return std::static_pointer_cast<AsyncGathering>(shared_from_this());
   }
 
-  // The worker knows it from now on, and keeps it.
-  void Stay() {
-    kept_ = Self();
-    worker_->Register(*this);
-  }
-  // The worker ends.
-  void Detach() override {
-    const std::shared_ptr<AsyncGathering> self = std::move(kept_);
+  void OnContextEnd() override {
+    bool finished;
+    {
+      const std::lock_guard lock(mutex_);
+      finished = std::exchange(taken_, true);
+    }
+    while (handing_over_.load(std::memory_order_acquire)) std::this_thread::yield();
+    if (finished) return;
     handler_.reset();
+    work_.reset();
     Abort();
   }
 
   void OnEnd(bool complete) override {
-    complete_ = complete;
-    if (home_ != nullptr) {
-      home_->Post(*new HomeOp(Self(), &AsyncGathering::Finish));
-      return;
+    const std::shared_ptr<AsyncGathering> self = Self();
+    {
+      const std::lock_guard lock(mutex_);
+      if (taken_) return;
+      handing_over_.store(true, std::memory_order_relaxed);
     }
-    auto finish = [self = Self()] { self->Finish(); };
+    const HandingOver until_return(*this);
+    complete_ = complete;
+    // work_ may be gone before the call returns.
+    const Executor executor = work_->get_executor();
+    auto finish = [self] { self->Finish(); };
     // Whoever begins or cancels is not called back from within.
     if (complete && !asking()) {
-      boost::asio::dispatch(work_->get_executor(), std::move(finish));
+      boost::asio::dispatch(executor, std::move(finish));
     } else {
-      boost::asio::post(work_->get_executor(), std::move(finish));
+      boost::asio::post(executor, std::move(finish));
     }
   }
+
   void Finish() {
-    if (const auto self = std::move(kept_)) worker_->Unregister(*this);
-    if (!handler_) return;
+    {
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(taken_, true)) return;
+      // Else whoever hands this over removes it, when he is done with the executor.
+      if (!handing_over_.load(std::memory_order_relaxed)) guests_.Remove(*this);
+    }
     boost::asio::get_associated_cancellation_slot(*handler_).clear();
     Handler handler = *std::move(handler_);
     handler_.reset();
@@ -222,10 +217,11 @@ class AsyncGathering final : public Gathering, private IoObject {
 
   std::optional<Handler> handler_;
   std::optional<boost::asio::executor_work_guard<Executor>> work_;
-  Worker* const worker_;  // for its own thread
-  const std::shared_ptr<WorkerInbox> home_;
-  std::shared_ptr<AsyncGathering> kept_;  // itself, where the worker knows it
-  bool complete_ = false;                 // written by who ends it
+  ContextGuests& guests_;  // gone with the context
+  bool complete_ = false;  // written by who ends it
+  std::mutex mutex_;
+  bool taken_ = false;  // guarded by mutex_: Finish() or OnContextEnd() has handler and work
+  std::atomic<bool> handing_over_{false};
 };
 
 }  // namespace internal

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -11,6 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
@@ -257,6 +259,149 @@ TEST(Metrics, OneWhoWaitsMayGo) {
   EXPECT_EQ(alive.use_count(), 2) << "held by more than this and `task`";
   late->RunFor(std::chrono::milliseconds(1));
   EXPECT_FALSE(called);
+}
+
+// Collects by a coroutine on executor(*context) from a lane that answers when `context` is gone.
+template <class Context, class ToExecutor>
+void WaitsWhenItsContextGoes(std::unique_ptr<Context> context, ToExecutor executor) {
+  auto late = std::make_unique<Worker>();
+  Metrics metrics;
+  metrics.AddLane(*late);
+  bool called = false;
+  const auto alive = std::make_shared<int>(0);
+  const auto task = [&, alive]() -> asio::awaitable<void> {
+    const std::shared_ptr<int> held = alive;
+    co_await metrics.async_collect(asio::use_awaitable);
+    called = true;
+  };
+  asio::co_spawn(executor(*context), task, asio::detached);
+  if constexpr (std::is_same_v<Context, Worker>) {
+    context->RunFor(std::chrono::milliseconds(1));
+  } else {
+    context->poll();
+  }
+  EXPECT_GT(alive.use_count(), 2);
+  context.reset();
+  EXPECT_EQ(alive.use_count(), 2) << "held by more than this and `task`";
+  late->RunFor(std::chrono::milliseconds(1));
+  EXPECT_FALSE(called);
+}
+
+TEST(Metrics, AnyExecutorsContextMayGo) {
+  const auto plain = [](auto& context) -> asio::any_io_executor { return context.get_executor(); };
+  const auto strand = [](auto& context) { return asio::make_strand(context.get_executor()); };
+  WaitsWhenItsContextGoes(std::make_unique<Worker>(), plain);
+  WaitsWhenItsContextGoes(std::make_unique<Worker>(), strand);
+  WaitsWhenItsContextGoes(std::make_unique<asio::io_context>(), plain);
+  WaitsWhenItsContextGoes(std::make_unique<asio::io_context>(), strand);
+}
+
+// Contexts go while a lane's answer is on its way to them.
+TEST_F(MetricsTest, ContextsGoWhileLanesAnswer) {
+  Start();
+  const auto alive = std::make_shared<int>(0);
+  int called = 0;
+  for (int i = 0; i < 200; ++i) {
+    auto context = std::make_unique<asio::io_context>();
+    const auto collect = [&](auto executor) {
+      metrics_.async_collect(asio::bind_executor(
+          executor, [&called, alive](auto, const Metrics::Families&) { ++called; }));
+    };
+    collect(context->get_executor());
+    collect(asio::make_strand(*context));
+    if (i % 2 == 1) context->poll();
+    context.reset();
+    EXPECT_EQ(alive.use_count(), 1) << "held by more than this";
+  }
+  EXPECT_LE(called, 400);
+}
+
+// A lane with sockets, whose turns the test gives it.
+class LaneReadTest : public ::testing::Test {
+ protected:
+  LaneReadTest() {
+    metrics_.AddLane(pair_.worker);
+    stack::TcpSetupError error{};
+    EXPECT_NE(pair_.server.tcp().Listen(pair_.ServerEndpoint(80), 10000, error), nullptr);
+    Connect(2000);
+    // The first SYNs found no neighbor yet, and few of them may wait for it.
+    pair_.worker.RunFor(std::chrono::seconds(3));
+  }
+  void Connect(int sockets) {
+    for (int i = 0; i < sockets; ++i) {
+      stack::TcpSetupError error{};
+      ASSERT_NE(pair_.client.tcp().Connect(pair_.ServerEndpoint(80), {}, error), nullptr);
+    }
+  }
+  void Turns(int n) {
+    pair_.worker.RunUntil([&] { return n-- == 0; });
+  }
+  // Of these, requests are the only ones here.
+  uint64_t handlers() { return pair_.worker.counters().handlers.value(); }
+  // Begins a collection, which writes how many of the client's sockets it has seen.
+  void Begin(std::optional<double>& sockets) {
+    metrics_.async_collect(asio::bind_executor(
+        context_, [&sockets](boost::system::error_code, const Metrics::Families& families) {
+          double sum = 0;
+          for (const auto& metric : Find(families, "corelane_tcp_sockets").metric) {
+            const bool clients =
+                std::any_of(metric.label.begin(), metric.label.end(),
+                            [](const auto& l) { return l.name == "stack" && l.value == "0"; });
+            if (clients) sum += metric.gauge.value;
+          }
+          sockets = sum;
+        }));
+  }
+  void Finish() {
+    Turns(200);
+    context_.restart();
+    context_.poll();
+  }
+
+  TestPair pair_;
+  Metrics metrics_;
+  asio::io_context context_;
+};
+
+TEST_F(LaneReadTest, ManyAskersCostNoMoreThanOne) {
+  const uint64_t at_first = handlers();
+  std::optional<double> one;
+  Begin(one);
+  Finish();
+  EXPECT_EQ(one, 2000);
+  const uint64_t steps = handlers() - at_first;
+  EXPECT_GT(steps, 3u);
+  std::array<std::optional<double>, 20> many;
+  for (auto& sockets : many) Begin(sockets);
+  const uint64_t before = handlers();
+  Turns(1);
+  EXPECT_EQ(handlers() - before, 1u);
+  Finish();
+  EXPECT_LT(handlers() - before, 2 * steps + many.size());
+  for (const auto& sockets : many) EXPECT_EQ(sockets, 2000);
+}
+
+TEST_F(LaneReadTest, WhoAsksDuringAReadingGetsTheNext) {
+  std::optional<double> first;
+  Begin(first);
+  Turns(2);
+  Connect(40);  // the table stays as large
+  std::optional<double> second;
+  Begin(second);
+  Finish();
+  EXPECT_TRUE(first.has_value());
+  EXPECT_EQ(second, 2040);
+}
+
+TEST_F(LaneReadTest, ALaneThatDoesNotRunGathersNoRequests) {
+  MetricsOptions impatient;
+  impatient.limit = Duration::zero();
+  Metrics asking(impatient);
+  asking.AddLane(pair_.worker);
+  for (int i = 0; i < 50; ++i) EXPECT_THAT(Up(asking.Collect()), ElementsAre(Pair("0", 0)));
+  const uint64_t before = handlers();
+  Turns(20);
+  EXPECT_EQ(handlers() - before, 1u);  // it finds that nobody waits
 }
 
 TEST(Metrics, OfASourceWhoseLanesAreStillToCome) {

@@ -35,6 +35,7 @@ constexpr Pmd Adapter(std::string_view driver) {
   return {.driver = driver,
           .usage = "PCI-ADDRESS[,mprq_en=0][,rxq_cqe_comp_en=1]...: mlx5",
           .arguments = &Arguments,
+          .inserts_vlan = true,
           .rx_interrupts = true,
           .pci = kIds,
           .needs =

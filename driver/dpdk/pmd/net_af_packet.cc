@@ -1,4 +1,8 @@
 // net_af_packet: packet sockets with rings in shared memory on an interface of the kernel.
+//
+// Its transmission may block, against DeviceQueue's contract: with a full ring the driver waits, as
+// long as it takes, until the kernel has sent a frame. An interface that sends nothing (down, or
+// behind a queueing discipline that holds everything back) holds up the lane.
 
 #include <rte_ethdev.h>
 
@@ -40,7 +44,7 @@ const RegisterPmd kRegister(
      .usage = "net_af_packetN,iface=NAME[,qpairs=N][,blocksz=B][,framesz=B][,framecnt=N]",
      .arguments = &Arguments,
      .max_queues = 16,
-     .tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_VLAN_INSERT});
+     .tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS});
 
 }  // namespace
 }  // namespace corelane::driver::dpdk

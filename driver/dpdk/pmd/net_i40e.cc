@@ -17,6 +17,7 @@ constexpr PciId kIds[] = {{0x8086, 0x0cf8}, {0x8086, 0x0d58}, {0x8086, 0x101f}, 
 const RegisterPmd kRegister({.driver = "net_i40e",
                              .usage = "PCI-ADDRESS[,support-multi-driver=0]: i40e",
                              .max_queues = 64,
+                             .inserts_vlan = true,
                              .rx_interrupts = true,
                              .room_multiple = 128,
                              .pci = kIds});

@@ -25,6 +25,7 @@ const RegisterPmd kRegister({.driver = "net_iavf",
                              .usage = "PCI-ADDRESS: iavf",
                              .arguments = &Arguments,
                              .max_queues = 16,
+                             .inserts_vlan = true,
                              .rx_interrupts = true,
                              .room_multiple = 128,
                              .pci = kIds});

@@ -27,6 +27,7 @@ const RegisterPmd kRegister({.driver = "net_ice",
                              .usage = "PCI-ADDRESS[,safe-mode-support=1][,rx_low_latency=0]: ice",
                              .arguments = &Arguments,
                              .max_queues = 64,
+                             .inserts_vlan = true,
                              .rx_interrupts = true,
                              .room_multiple = 128,
                              .pci = kIds});

@@ -28,6 +28,7 @@ constexpr uint32_t kRoomMultiple = 1024;
 const RegisterPmd kRegister({.driver = "net_ixgbe",
                              .usage = "PCI-ADDRESS[,fiber_sdp3_no_tx_disable=0]: ixgbe",
                              .max_queues = 64,
+                             .inserts_vlan = true,
                              .rx_interrupts = true,
                              .room_multiple = kRoomMultiple,
                              .pci = kIds});
@@ -35,6 +36,7 @@ const RegisterPmd kRegister({.driver = "net_ixgbe",
 const RegisterPmd kRegisterVf({.driver = "net_ixgbe_vf",
                                .usage = "PCI-ADDRESS[,pflink_fullchk=0]: ixgbevf",
                                .max_queues = 8,
+                               .inserts_vlan = true,
                                .rx_interrupts = true,
                                .room_multiple = kRoomMultiple,
                                .pci = kVfIds});

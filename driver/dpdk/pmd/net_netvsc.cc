@@ -20,6 +20,7 @@ const RegisterPmd kRegister({.driver = "net_netvsc",
                                       "netvsc",
                              .arguments = &Arguments,
                              .max_queues = 64,
+                             .inserts_vlan = true,
                              .rx_interrupts = true,
                              .needs = "is it bound to uio_hv_generic?"});
 

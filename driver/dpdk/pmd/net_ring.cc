@@ -58,9 +58,15 @@ void Drain(std::vector<rte_ring*>& rings) {
   }
 }
 
-absl::Status MakeRings(const std::string& name, uint16_t queues, uint64_t depth, Wire& wire) {
+// "dpdk:net_ring: wire: value 'a': " and what is wrong with it.
+std::string About(const PmdRequest& request, const std::string& wire, std::string_view what) {
+  return Cat("dpdk:", request.name, ": wire: value '", wire, "': ", what);
+}
+
+absl::Status MakeRings(const PmdRequest& request, const std::string& name, uint64_t depth,
+                       Wire& wire) {
   for (const size_t end : {0u, 1u}) {
-    for (uint16_t i = 0; i < queues; ++i) {
+    for (uint16_t i = 0; i < request.queues; ++i) {
       const std::string ring_name = Cat("clw-", name, "-", end, "-", i);
       // A queue belongs to one thread at each end.
       rte_ring* const ring =
@@ -69,7 +75,8 @@ absl::Status MakeRings(const std::string& name, uint16_t queues, uint64_t depth,
       if (ring == nullptr) {
         const std::string why = rte_strerror(rte_errno);
         FreeRings(wire);
-        return absl::ResourceExhaustedError(Cat("net_ring: wire ", name, ": ", why));
+        return absl::ResourceExhaustedError(
+            About(request, name, Cat("its rings of ", depth, " mbufs: ", why)));
       }
       wire.towards[end].push_back(ring);
     }
@@ -84,7 +91,7 @@ struct RingOptions {
 };
 
 absl::StatusOr<RingOptions> ReadOptions(const PmdRequest& request) {
-  OptionReader reader(request.name, request.options);
+  OptionReader reader(Cat("dpdk:", request.name), request.options);
   RingOptions out;
   out.wire = reader.String("wire", "");
   const bool numbered = std::isdigit(static_cast<unsigned char>(request.name.back())) != 0;
@@ -103,7 +110,7 @@ absl::StatusOr<uint16_t> Create(const PmdRequest& request) {
   const bool fresh = !Wires().contains(options->wire);
   Wire& wire = Wires()[options->wire];
   if (fresh) {
-    absl::Status status = MakeRings(options->wire, request.queues, options->depth, wire);
+    absl::Status status = MakeRings(request, options->wire, options->depth, wire);
     if (!status.ok()) {
       Wires().erase(options->wire);
       return status;
@@ -111,13 +118,12 @@ absl::StatusOr<uint16_t> Create(const PmdRequest& request) {
   }
   const size_t end = wire.taken[0] ? 1 : 0;
   if (wire.taken[end] || (options->loops && !fresh)) {
-    return absl::AlreadyExistsError(
-        Cat("net_ring: wire '", options->wire, "': both ends are open already"));
+    return absl::AlreadyExistsError(About(request, options->wire, "both ends are open already"));
   }
   if (wire.towards[0].size() != request.queues) {
-    return absl::InvalidArgumentError(Cat("net_ring: queues: value '", request.queues,
-                                          "': expected ", wire.towards[0].size(),
-                                          ", as the wire's other end has"));
+    return absl::InvalidArgumentError(Cat("dpdk:", request.name, ": queues: value '",
+                                          request.queues, "': expected ", wire.towards[0].size(),
+                                          ", as the other end of wire '", options->wire, "' has"));
   }
   std::vector<rte_ring*>& rx = wire.towards[end];
   std::vector<rte_ring*>& tx = options->loops ? rx : wire.towards[1 - end];
@@ -130,7 +136,7 @@ absl::StatusOr<uint16_t> Create(const PmdRequest& request) {
       FreeRings(wire);
       Wires().erase(options->wire);
     }
-    return absl::InternalError(Cat("net_ring: wire ", options->wire, ": ", why));
+    return absl::InternalError(About(request, options->wire, why));
   }
   wire.taken[end] = static_cast<uint16_t>(port);
   return static_cast<uint16_t>(port);
