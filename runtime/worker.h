@@ -213,8 +213,8 @@ class Worker : public boost::asio::execution_context {
     return RunLoop(clock_->Now() + at_most, call,
                    const_cast<std::remove_const_t<Function>*>(&done));
   }
-  // Ends Run(), or makes the next one return at once. Any thread; where Run() returns meanwhile, the
-  // worker may be destroyed before this has.
+  // Ends Run(), or makes the next one return at once. Any thread; where Run() returns meanwhile,
+  // the worker may be destroyed before this has.
   void Stop();
   // Closes every listener, as if its owner had. The worker's thread.
   void CloseListeners();
