@@ -288,7 +288,7 @@ class PacketPool {
   }
 
   // Free packets of a source that may stay with the pool.
-  size_t MaxSpare() const { return std::min(3 * kSourceBurst, max_packets_ / 4); }
+  size_t MaxSpare() const { return max_spare_; }
 
   size_t in_use() const { return in_use_; }
   size_t available() const { return in_use_ < max_packets_ ? max_packets_ - in_use_ : 0; }
@@ -319,7 +319,6 @@ class PacketPool {
   PacketHead* AllocateFromSource();
   void Surplus();
   void GiveSpare(size_t n);
-  static constexpr size_t kSourceBurst = 32;  // taken and given at once
   void SetLowWater() {
     peak_held_ = std::max(peak_held_, held_);
     if (retired_) {
@@ -352,7 +351,9 @@ class PacketPool {
   size_t held_ = 0;  // of a source: in use and spare
   size_t peak_held_ = 0;
   bool retired_ = false;
+  static constexpr size_t kSourceBurst = 32;  // taken and given at once
   size_t max_packets_;
+  size_t max_spare_ = std::min(3 * kSourceBurst, max_packets_ / 4);
   size_t data_room_;
   size_t headroom_;
   size_t stride_;

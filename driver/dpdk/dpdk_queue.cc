@@ -27,7 +27,8 @@ size_t DpdkQueue::ReceiveBurst(Instant, std::span<PacketBuf> out) {
   // The stack's share bounds what it holds, so that the device never meets an empty mempool: some
   // drivers stop for ever then (net_tap: until the kernel, whose queue is full, signals another
   // packet).
-  const auto most = static_cast<uint16_t>(std::min({out.size(), kBurst, pool_->available()}));
+  const auto most =
+      static_cast<uint16_t>(std::min(std::min(out.size(), kBurst), pool_->available()));
   if (most == 0) return 0;
   BecomeLcore();
   if (interrupt_) interrupt_->Disarm();
@@ -60,33 +61,61 @@ bool DpdkQueue::IsOurs(const PacketBuf& packet) const {
   return true;
 }
 
+// Whether the packet is what most are: one segment, which is an mbuf of ours with its own bytes,
+// and a frame that any device takes.
+inline bool DpdkQueue::IsPlain(const PacketHead& head) const {
+  return head.next_segment == nullptr && head.block == nullptr && head.pool == pool_.get() &&
+         head.segment_size == 0 && head.packet_length >= kEthernetHeader &&
+         head.packet_length <= limits_.max_frame;
+}
+
+// An mbuf of a packet that is not plain. Null: the packet can never be sent, or, where `wait` is
+// set, the pool is low, for now.
+rte_mbuf* DpdkQueue::ToUnusualMbuf(PacketBuf& packet, bool& wait) {
+  if (!IsOurs(packet)) {
+    PacketBuf copy = CopyPacket(*packet.head(), *pool_);
+    wait = !copy;
+    if (wait) return nullptr;
+    packet = std::move(copy);
+  }
+  const bool possible = CanSend(*packet.head(), limits_) && CopyReferences(packet) &&
+                        packet.segments() <= limits_.MaxSegments(*packet.head());
+  return possible ? ToMbuf(packet) : nullptr;
+}
+
 // The packets of a prefix of `in` as mbufs. What can never be sent ends the prefix, or is consumed
 // where it is the first.
-void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
-  out.skipped = out.count = 0;
-  out.offloads = 0;
+[[gnu::always_inline]] inline void DpdkQueue::Prepare(std::span<PacketBuf> in, Outgoing& out) {
+  size_t count = 0;
+  size_t segments = 0;
+  uint64_t bytes = 0;
+  uint64_t offloads = 0;
+  out.skipped = 0;
   for (PacketBuf& packet : in.first(std::min(in.size(), kBurst))) {
-    if (!IsOurs(packet)) [[unlikely]] {
-      PacketBuf copy = CopyPacket(*packet.head(), *pool_);
-      if (!copy) return;  // the pool is low: for now
-      packet = std::move(copy);
+    rte_mbuf* mbuf;
+    if (IsPlain(*packet.head())) [[likely]] {
+      mbuf = SegmentToMbuf(*packet.head());
+      ++segments;
+    } else {
+      bool wait = false;
+      mbuf = ToUnusualMbuf(packet, wait);
+      if (mbuf == nullptr) {
+        if (wait || count > 0) break;
+        packet.Reset();
+        ++out.skipped;
+        ++stats_.tx_dropped;
+        continue;
+      }
+      segments += mbuf->nb_segs;
     }
-    const bool possible = CanSend(*packet.head(), limits_) && CopyReferences(packet) &&
-                          packet.segments() <= limits_.MaxSegments(*packet.head());
-    if (!possible) [[unlikely]] {
-      if (out.count > 0) return;
-      packet.Reset();
-      ++out.skipped;
-      ++stats_.tx_dropped;
-      continue;
-    }
-    rte_mbuf* const mbuf = ToMbuf(packet);
-    out.mbufs[out.count] = mbuf;
-    out.segments[out.count] = mbuf->nb_segs;
-    out.bytes[out.count] = mbuf->pkt_len;
-    out.offloads |= mbuf->ol_flags;
-    ++out.count;
+    bytes += mbuf->pkt_len;
+    offloads |= mbuf->ol_flags;
+    out.mbufs[count++] = mbuf;
   }
+  out.count = count;
+  out.segments = segments;
+  out.bytes = bytes;
+  out.offloads = offloads;
 }
 
 // Of the mbufs, how many the driver agrees to: some want what they are to do written in another
@@ -110,16 +139,15 @@ size_t DpdkQueue::TransmitBurst(Instant now, std::span<PacketBuf> in) {
     done += out.skipped;
     const uint16_t ready = Ready(out);
     const uint16_t sent = ready > 0 ? rte_eth_tx_burst(port_, index_, out.mbufs, ready) : 0;
-    size_t segments = 0;
-    for (size_t i = 0; i < sent; ++i) {
-      // The mbuf may be another thread's already: only the handle is still ours.
-      in[done + i].Release();
-      segments += out.segments[i];
-      stats_.tx_bytes += out.bytes[i];
+    // These mbufs may be another thread's already: only the handles are still ours.
+    for (size_t i = 0; i < sent; ++i) in[done + i].Release();
+    for (size_t i = sent; i < out.count; ++i) {
+      out.bytes -= in[done + i]->packet_length;
+      out.segments -= Unlink(in[done + i]);
     }
-    pool_->Dismiss(segments);
+    pool_->Dismiss(out.segments);
     stats_.tx_packets += sent;
-    for (size_t i = sent; i < out.count; ++i) Unlink(in[done + i]);
+    stats_.tx_bytes += out.bytes;
     done += sent;
     if (sent == ready && ready < out.count) [[unlikely]] {
       in[done++].Reset();  // never, says the driver

@@ -45,12 +45,15 @@ class DpdkQueue final : public DeviceQueue {
   struct Outgoing {
     size_t skipped;  // packets consumed before the first mbuf's
     size_t count;
-    uint64_t offloads;  // of all mbufs
+    // Of all mbufs.
+    size_t segments;
+    uint64_t bytes;
+    uint64_t offloads;
     rte_mbuf* mbufs[kBurst];
-    uint16_t segments[kBurst];
-    uint32_t bytes[kBurst];
   };
+  bool IsPlain(const PacketHead& head) const;
   bool IsOurs(const PacketBuf& packet) const;
+  rte_mbuf* ToUnusualMbuf(PacketBuf& packet, bool& wait);
   void Prepare(std::span<PacketBuf> in, Outgoing& out);
   uint16_t Ready(Outgoing& out) const;
   // A port that takes nothing for so long may take anything but the first packet, and does not say

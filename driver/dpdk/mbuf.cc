@@ -22,33 +22,12 @@ ChecksumState StateOf(uint64_t flags, uint64_t good, uint64_t bad) {
   return (flags & bad) != 0 ? ChecksumState::kBad : ChecksumState::kNone;
 }
 
-// Whether every segment's bytes are its own, and nobody else's. (`next` lies in a line of the mbuf
-// that is not looked at otherwise.)
-bool OwnsItsBytes(const rte_mbuf* mbuf) {
-  for (uint16_t left = mbuf->nb_segs;; mbuf = mbuf->next) {
-    if (!RTE_MBUF_DIRECT(mbuf) || rte_mbuf_refcnt_read(mbuf) != 1) [[unlikely]] {
-      return false;
-    }
-    if (--left == 0) return true;
+// Whether every segment's bytes are its own.
+bool AllOwnTheirBytes(const rte_mbuf* mbuf) {
+  for (; mbuf != nullptr; mbuf = mbuf->next) {
+    if (!internal::OwnsItsBytes(*mbuf)) return false;
   }
-}
-
-// One segment, which owns its bytes. The mbuf is left as one in its pool is.
-PacketHead* Fill(rte_mbuf* mbuf, PacketPool& pool) {
-  PacketHead* const head = HeadOf(mbuf);
-  head->data = rte_pktmbuf_mtod(mbuf, uint8_t*);
-  head->length = mbuf->data_len;
-  head->next_segment = nullptr;
-  head->next_packet = nullptr;
-  head->pool = &pool;
-  head->block = nullptr;
-  head->segment_size = 0;
-  head->segment_count = 1;
-  head->flags = 0;
-  head->ecn = 0;
-  head->room = static_cast<uint8_t*>(mbuf->buf_addr);
-  head->room_size = mbuf->buf_len;
-  return head;
+  return true;
 }
 
 // Bytes before the payload, as far as the headers are known.
@@ -56,32 +35,6 @@ uint32_t HeadersOf(const rte_mbuf* mbuf) {
   rte_net_hdr_lens lengths{};
   rte_net_get_ptype(mbuf, &lengths, RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK);
   return uint32_t{lengths.l2_len} + lengths.l3_len + lengths.l4_len;
-}
-
-void FillFirst(const rte_mbuf* mbuf, const RxOffloads& offloads, PacketHead* head) {
-  const uint64_t flags = mbuf->ol_flags;
-  head->packet_length = mbuf->pkt_len;
-  head->l3_checksum = head->l4_checksum = ChecksumState::kNone;
-  if (offloads.l3_checksum) {
-    head->l3_checksum = StateOf(flags, RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD);
-  }
-  if (offloads.l4_checksum) {
-    head->l4_checksum = StateOf(flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
-  }
-  if ((flags & RTE_MBUF_F_RX_RSS_HASH) != 0 && offloads.hash) {
-    head->flow_hash = mbuf->hash.rss;
-    head->flags |= PacketHead::kHasFlowHash;
-  }
-  if ((flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
-    head->vlan_tci = mbuf->vlan_tci;
-    head->flags |= PacketHead::kHasVlan;
-  }
-  if ((flags & RTE_MBUF_F_RX_LRO) != 0 && mbuf->tso_segsz != 0) {
-    head->segment_size = mbuf->tso_segsz;
-    const uint32_t payload = mbuf->pkt_len - std::min(HeadersOf(mbuf), mbuf->pkt_len);
-    const uint32_t frames = (payload + mbuf->tso_segsz - 1) / mbuf->tso_segsz;
-    head->segment_count = static_cast<uint16_t>(std::max(frames, 1u));
-  }
 }
 
 // A packet of the pool's with the same bytes. Null: the pool has too few.
@@ -96,31 +49,57 @@ PacketBuf Copy(const rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offload
       copy = std::move(part);
     }
   }
-  FillFirst(mbuf, offloads, copy.head());
+  internal::TellOffloads(*mbuf, offloads, *copy.head());
   return copy;
 }
 
 }  // namespace
 
-PacketBuf ToPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads, size_t& segments) {
-  if (!OwnsItsBytes(mbuf)) [[unlikely]] {
+void internal::TellOffloads(const rte_mbuf& mbuf, const RxOffloads& offloads, PacketHead& head) {
+  const uint64_t flags = mbuf.ol_flags;
+  if (offloads.l3_checksum) {
+    head.l3_checksum = StateOf(flags, RTE_MBUF_F_RX_IP_CKSUM_GOOD, RTE_MBUF_F_RX_IP_CKSUM_BAD);
+  }
+  if (offloads.l4_checksum) {
+    head.l4_checksum = StateOf(flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
+  }
+  if ((flags & RTE_MBUF_F_RX_RSS_HASH) != 0 && offloads.hash) {
+    head.flow_hash = mbuf.hash.rss;
+    head.flags |= PacketHead::kHasFlowHash;
+  }
+  if ((flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+    head.vlan_tci = mbuf.vlan_tci;
+    head.flags |= PacketHead::kHasVlan;
+  }
+  if ((flags & RTE_MBUF_F_RX_LRO) != 0 && mbuf.tso_segsz != 0) {
+    head.segment_size = mbuf.tso_segsz;
+    const uint32_t payload = mbuf.pkt_len - std::min(HeadersOf(&mbuf), mbuf.pkt_len);
+    const uint32_t frames = (payload + mbuf.tso_segsz - 1) / mbuf.tso_segsz;
+    head.segment_count = static_cast<uint16_t>(std::max(frames, 1u));
+  }
+}
+
+PacketBuf internal::ToUnusualPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads,
+                                    size_t& segments) {
+  if (!AllOwnTheirBytes(mbuf)) {
     const Mbuf original(mbuf);
     return Copy(mbuf, pool, offloads);
   }
-  PacketHead* const first = Fill(mbuf, pool);
-  FillFirst(mbuf, offloads, first);
+  PacketHead* const first = TellSegment(mbuf, pool);
+  first->packet_length = mbuf->pkt_len;
+  first->l3_checksum = first->l4_checksum = ChecksumState::kNone;
+  TellOffloads(*mbuf, offloads, *first);
   ++segments;
-  if (mbuf->nb_segs > 1) [[unlikely]] {
-    PacketHead* last = first;
-    rte_mbuf* next = std::exchange(mbuf->next, nullptr);
-    mbuf->nb_segs = 1;
-    while (next != nullptr) {
-      rte_mbuf* const segment = next;
-      next = std::exchange(segment->next, nullptr);
-      last->next_segment = Fill(segment, pool);
-      last = last->next_segment;
-      ++segments;
-    }
+  // Each mbuf is left as one in its pool is.
+  PacketHead* last = first;
+  rte_mbuf* next = std::exchange(mbuf->next, nullptr);
+  mbuf->nb_segs = 1;
+  while (next != nullptr) {
+    rte_mbuf* const segment = next;
+    next = std::exchange(segment->next, nullptr);
+    last->next_segment = TellSegment(segment, pool);
+    last = last->next_segment;
+    ++segments;
   }
   return PacketBuf::Adopt(first);
 }
@@ -140,59 +119,57 @@ void ChangeLength(const PacketHead& head, auto change) {
   std::memcpy(field, &raw, sizeof raw);
 }
 
-// What the device is to do with the frame, in DPDK's terms.
-uint64_t TransmitFlags(const PacketHead* head, rte_mbuf* mbuf) {
+}  // namespace
+
+uint64_t internal::TransmitFlags(const PacketHead& head, rte_mbuf& mbuf) {
   uint64_t flags = 0;
-  if ((head->flags & PacketHead::kHasVlan) != 0) {
+  mbuf.tx_offload = 0;
+  if ((head.flags & PacketHead::kHasVlan) != 0) {
     flags |= RTE_MBUF_F_TX_VLAN;
-    mbuf->vlan_tci = head->vlan_tci;
+    mbuf.vlan_tci = head.vlan_tci;
   }
-  const bool segments = head->segment_size != 0;
-  const bool l3 = head->l3_checksum == ChecksumState::kPartial;
-  const bool l4 = head->l4_checksum == ChecksumState::kPartial;
+  const bool segments = head.segment_size != 0;
+  const bool l3 = head.l3_checksum == ChecksumState::kPartial;
+  const bool l4 = head.l4_checksum == ChecksumState::kPartial;
   if (!segments && !l3 && !l4) return flags;
-  mbuf->l2_len = head->l3_offset;
-  mbuf->l3_len = static_cast<uint16_t>(head->l4_offset - head->l3_offset);
-  mbuf->l4_len = static_cast<uint16_t>(head->payload_offset - head->l4_offset);
-  const bool v4 = LoadBe16(head->data + head->l3_offset - 2) == kIpv4;
+  mbuf.l2_len = head.l3_offset;
+  mbuf.l3_len = static_cast<uint16_t>(head.l4_offset - head.l3_offset);
+  mbuf.l4_len = static_cast<uint16_t>(head.payload_offset - head.l4_offset);
+  const bool v4 = LoadBe16(head.data + head.l3_offset - 2) == kIpv4;
   flags |= v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
   if (v4 && (l3 || segments)) {
     flags |= RTE_MBUF_F_TX_IP_CKSUM;
-    StoreBe16(head->data + head->l3_offset + 10, 0);
+    StoreBe16(head.data + head.l3_offset + 10, 0);
   }
-  if (l4) flags |= head->l4_protocol == kUdp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
+  if (l4) flags |= head.l4_protocol == kUdp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM;
   if (segments) {
     flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
-    mbuf->tso_segsz = head->segment_size;
-    ChangeLength(*head, [](Sum16 sum, Sum16 length) { return sum - length; });
+    mbuf.tso_segsz = head.segment_size;
+    ChangeLength(head, [](Sum16 sum, Sum16 length) { return sum - length; });
   }
   return flags;
 }
 
-}  // namespace
-
 rte_mbuf* ToMbuf(PacketBuf& packet) {
   PacketHead* const head = packet.head();
-  rte_mbuf* const first = MbufOf(head);
-  uint16_t segments = 0;
-  rte_mbuf* last = nullptr;
-  for (PacketHead* s = head; s != nullptr; s = s->next_segment) {
+  rte_mbuf* const first = SegmentToMbuf(*head);
+  uint16_t segments = 1;
+  rte_mbuf* last = first;
+  for (PacketHead* s = head->next_segment; s != nullptr; s = s->next_segment) {
     rte_mbuf* const mbuf = MbufOf(s);
     mbuf->data_off = static_cast<uint16_t>(s->data - static_cast<uint8_t*>(mbuf->buf_addr));
     mbuf->data_len = static_cast<uint16_t>(s->length);
     mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-    if (last != nullptr) last->next = mbuf;
+    last->next = mbuf;
     last = mbuf;
     ++segments;
   }
   first->nb_segs = segments;
-  first->pkt_len = head->packet_length;
-  first->tx_offload = 0;
-  first->ol_flags |= TransmitFlags(head, first);
   return first;
 }
 
-void Unlink(PacketBuf& packet) {
+size_t Unlink(PacketBuf& packet) {
+  size_t segments = 0;
   if (packet->segment_size != 0) {
     ChangeLength(*packet.head(), [](Sum16 sum, Sum16 length) { return sum + length; });
   }
@@ -200,7 +177,9 @@ void Unlink(PacketBuf& packet) {
     rte_mbuf* const mbuf = MbufOf(s);
     mbuf->next = nullptr;
     mbuf->nb_segs = 1;
+    ++segments;
   }
+  return segments;
 }
 
 bool CopyReferences(PacketBuf& packet) {

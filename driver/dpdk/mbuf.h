@@ -26,20 +26,95 @@ struct RxOffloads {
   bool l3_checksum = false;
   bool l4_checksum = false;  // of TCP, UDP or both: the rest has no flags
   bool hash = false;
+
+  // The flags of an mbuf that say something.
+  uint64_t Flags() const {
+    constexpr uint64_t kL3 = RTE_MBUF_F_RX_IP_CKSUM_MASK;
+    constexpr uint64_t kL4 = RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    return RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_LRO | (l3_checksum ? kL3 : 0) |
+           (l4_checksum ? kL4 : 0) | (hash ? RTE_MBUF_F_RX_RSS_HASH : 0);
+  }
 };
+
+namespace internal {
+
+// ToPacket() of what is not one segment with its own bytes.
+PacketBuf ToUnusualPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads,
+                          size_t& segments);
+// What the device found out.
+void TellOffloads(const rte_mbuf& mbuf, const RxOffloads& offloads, PacketHead& head);
+
+// Whether the segment's bytes are its own, and nobody else's.
+inline bool OwnsItsBytes(const rte_mbuf& mbuf) {
+  return RTE_MBUF_DIRECT(&mbuf) && rte_mbuf_refcnt_read(&mbuf) == 1;
+}
+
+// One segment, which owns its bytes. (The room is what it was when the pool was made.)
+inline PacketHead* TellSegment(rte_mbuf* mbuf, PacketPool& pool) {
+  PacketHead* const head = HeadOf(mbuf);
+  head->data = rte_pktmbuf_mtod(mbuf, uint8_t*);
+  head->length = mbuf->data_len;
+  head->next_segment = nullptr;
+  head->next_packet = nullptr;
+  head->pool = &pool;
+  head->block = nullptr;
+  head->segment_size = 0;
+  head->segment_count = 1;
+  head->flags = 0;
+  head->ecn = 0;
+  return head;
+}
+
+}  // namespace internal
 
 // A received mbuf, which the caller gives up, as a packet. Every segment becomes `pool`'s: the
 // caller admits as many; `segments` is increased by their number. Bytes that are not the mbuf's
 // alone (a clone, a buffer of the device's) are copied into packets of the pool's, which are not
 // counted: their heads have no room, and the pool must not hand one out again. Null: the pool has
 // too few for that.
-PacketBuf ToPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads, size_t& segments);
+inline PacketBuf ToPacket(rte_mbuf* mbuf, PacketPool& pool, const RxOffloads& offloads,
+                          size_t& segments) {
+  if (mbuf->nb_segs != 1 || !internal::OwnsItsBytes(*mbuf)) [[unlikely]] {
+    return internal::ToUnusualPacket(mbuf, pool, offloads, segments);
+  }
+  PacketHead* const head = internal::TellSegment(mbuf, pool);
+  head->packet_length = mbuf->pkt_len;
+  head->l3_checksum = head->l4_checksum = ChecksumState::kNone;
+  if ((mbuf->ol_flags & offloads.Flags()) != 0) internal::TellOffloads(*mbuf, offloads, *head);
+  ++segments;
+  return PacketBuf::Adopt(head);
+}
 
 // Writes what `packet` says into its mbufs and links them; returns the first. The packet still owns
 // them: either the device takes them (Release() the packet, and Dismiss() its segments), or
 // Unlink() before anything else is done with it. No payload is in blocks.
 rte_mbuf* ToMbuf(PacketBuf& packet);
-void Unlink(PacketBuf& packet);
+// Returns the number of segments.
+size_t Unlink(PacketBuf& packet);
+
+namespace internal {
+
+// What the device is to do with the frame, in DPDK's terms; what those need besides is written into
+// `mbuf`.
+uint64_t TransmitFlags(const PacketHead& head, rte_mbuf& mbuf);
+
+}  // namespace internal
+
+// ToMbuf() of a packet of one segment, whose mbuf is one that no other follows. Where the device
+// has nothing to do but send it, one line of the mbuf is touched.
+inline rte_mbuf* SegmentToMbuf(PacketHead& head) {
+  rte_mbuf* const mbuf = MbufOf(&head);
+  mbuf->data_off = static_cast<uint16_t>(head.data - static_cast<uint8_t*>(mbuf->buf_addr));
+  mbuf->data_len = static_cast<uint16_t>(head.length);
+  mbuf->pkt_len = head.packet_length;
+  uint64_t flags = mbuf->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+  const bool work = head.segment_size != 0 || (head.flags & PacketHead::kHasVlan) != 0 ||
+                    head.l3_checksum == ChecksumState::kPartial ||
+                    head.l4_checksum == ChecksumState::kPartial;
+  if (work) flags |= internal::TransmitFlags(head, *mbuf);
+  mbuf->ol_flags = flags;
+  return mbuf;
+}
 
 // Copies payload that lies in blocks into the packet's own rooms: behind the first segment where it
 // fits, else each segment's into its own. False: a segment is longer than its room.

@@ -36,6 +36,14 @@ absl::Status Check(const MempoolConfig& config) {
   return absl::OkStatus();
 }
 
+// What a head says of its mbuf for good.
+void TellRoom(rte_mempool*, void*, void* object, unsigned) {
+  auto* const mbuf = static_cast<rte_mbuf*>(object);
+  PacketHead* const head = HeadOf(mbuf);
+  head->room = static_cast<uint8_t*>(mbuf->buf_addr);
+  head->room_size = mbuf->buf_len;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Mempool>> Mempool::Create(const MempoolConfig& config) {
@@ -51,6 +59,7 @@ absl::StatusOr<std::unique_ptr<Mempool>> Mempool::Create(const MempoolConfig& co
     return absl::ResourceExhaustedError(Cat("mempool ", name, ": ", config.mbufs, " mbufs of ",
                                             config.data_room, " bytes: ", rte_strerror(rte_errno)));
   }
+  rte_mempool_obj_iter(pool, &TellRoom, nullptr);
   return std::unique_ptr<Mempool>(new Mempool(pool));
 }
 
@@ -95,13 +104,7 @@ size_t Mempool::Take(std::span<PacketHead*> out) {
       most = n / 2;
       continue;
     }
-    for (size_t i = 0; i < n; ++i) {
-      auto* const mbuf = static_cast<rte_mbuf*>(mbufs[i]);
-      PacketHead* const head = HeadOf(mbuf);
-      head->room = static_cast<uint8_t*>(mbuf->buf_addr);
-      head->room_size = mbuf->buf_len;
-      out[done++] = head;
-    }
+    for (size_t i = 0; i < n; ++i) out[done++] = HeadOf(static_cast<rte_mbuf*>(mbufs[i]));
   }
   return done;
 }
