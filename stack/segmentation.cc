@@ -61,12 +61,25 @@ PacketBuf Segmenter::Cut(uint32_t n) {
   return piece;
 }
 
-PacketBuf Segmenter::Next() {
-  if (!payload_) return PacketBuf();
-  const uint32_t n = std::min(segment_size_, payload_->packet_length);
-  const bool is_last = n == payload_->packet_length;
+PacketBuf Segmenter::TakeFrame() {
+  PacketBuf frame = std::move(payload_);
+  PacketHead* const rest = std::exchange(frame->next_segment, nullptr);
+  if (rest != nullptr) {
+    rest->packet_length = frame->packet_length - frame->length;
+    payload_ = PacketBuf::Adopt(rest);
+  }
+  frame->packet_length = frame->length;
+  const bool summed = (frame->flags & PacketHead::kHasDataSum) != 0;
+  std::memcpy(frame.Prepend(header_.size()), header_.data(), header_.size());
+  if (summed) frame->flags |= PacketHead::kHasPayloadSum;
+  frame->l4_checksum = header_->l4_checksum;
+  frame->payload_offset = header_->payload_offset;
+  return frame;
+}
+
+PacketBuf Segmenter::BuildFrame(uint32_t n) {
   PacketBuf frame;
-  if (is_last) {
+  if (n == payload_->packet_length) {
     frame = std::move(header_);
   } else {
     frame = cache_.Take();
@@ -77,6 +90,18 @@ PacketBuf Segmenter::Next() {
   }
   PacketBuf piece = Cut(n);
   if (!piece) return piece;
+  frame.AppendChain(std::move(piece));
+  return frame;
+}
+
+PacketBuf Segmenter::Next() {
+  if (!payload_) return PacketBuf();
+  const uint32_t n = std::min(segment_size_, payload_->packet_length);
+  const bool is_last = n == payload_->packet_length;
+  const bool ready =
+      payload_->length == n && payload_->block == nullptr && payload_.headroom() >= header_.size();
+  PacketBuf frame = ready ? TakeFrame() : BuildFrame(n);
+  if (!frame) return frame;
   uint8_t flags = flags_;
   if (!is_last) flags &= static_cast<uint8_t>(~(tcp::kFin | tcp::kPsh));
   if (!first_) flags &= static_cast<uint8_t>(~tcp::kCwr);
@@ -84,7 +109,6 @@ PacketBuf Segmenter::Next() {
   StoreBe32(frame.data() + kSeqOffset, seq_);
   seq_ += n;
   first_ = false;
-  frame.AppendChain(std::move(piece));
   return frame;
 }
 

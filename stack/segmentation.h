@@ -18,8 +18,10 @@ namespace corelane::stack {
 //   if (!cut.done()) ...   // out of packets: the rest is lost, and TCP will retransmit it
 //
 // The segment: its first buffer holds exactly the TCP header, the others payload; segment_size is
-// set. Each frame gets a header of its own with sequence number and flags as RFC 9293 demands: FIN
-// and PSH only on the last, CWR on the first.
+// set. A payload buffer that is one frame's, in a room of its own with space for the header,
+// becomes the frame; the others are referred to, each frame beginning with a buffer for its header.
+// Each frame gets a header of its own with sequence number and flags as RFC 9293 demands: FIN and
+// PSH only on the last, CWR on the first.
 class Segmenter {
  public:
   Segmenter(PacketBuf segment, PacketCache& cache);
@@ -28,7 +30,11 @@ class Segmenter {
   bool done() const { return !payload_; }
 
  private:
-  // The next `n` payload bytes as a chain.
+  // The first payload buffer with a header in front.
+  PacketBuf TakeFrame();
+  // A header with the next `n` payload bytes behind it.
+  PacketBuf BuildFrame(uint32_t n);
+  // Those bytes as a chain.
   PacketBuf Cut(uint32_t n);
 
   PacketCache& cache_;

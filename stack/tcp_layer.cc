@@ -362,11 +362,12 @@ bool TcpLayer::TransmitSocket(TcpSocket& socket, Instant now) {
   while (c.WantsTransmit()) {
     const size_t room = interface.room();
     if (room == 0) return false;
-    // A device that copies gets frames that need no cutting, each written at once.
-    const driver::Capabilities& device = interface.capabilities();
-    const size_t most = device.copies_references && !device.tso ? 1 : 44;
-    const uint32_t frames = static_cast<uint32_t>(std::min<size_t>(room, most));
+    const auto frames = static_cast<uint32_t>(std::min<size_t>(room, 44));
     PacketBuf segment = c.PollTransmit(interface.cache(), frames * c.mss(), now);
+    if (!segment && frames > 1 && c.WantsTransmit()) {
+      // Too few packets for so many frames: there may be enough for one.
+      segment = c.PollTransmit(interface.cache(), c.mss(), now);
+    }
     if (!segment) return true;
     network_.SendTcp(path, std::move(segment), now);
   }

@@ -136,9 +136,8 @@ PacketBuf Connection::BuildSegment(PacketCache& cache, SeqRange& range, uint8_t 
   const SeqNum data_end = Min(range.end, send_queue_.end());
   if (range.begin < data_end) {
     const uint32_t payload = Distance(range.begin, data_end);
-    const bool one_frame = payload <= mss_;
-    if (!send_queue_.Attach({range.begin, data_end}, cache, packet, one_frame)) return false;
-    if (!one_frame) {
+    if (!send_queue_.Attach({range.begin, data_end}, cache, packet, mss_)) return false;
+    if (payload > mss_) {
       packet->segment_size = mss_;
       packet->segment_count = static_cast<uint16_t>((payload + mss_ - 1) / mss_);
     }

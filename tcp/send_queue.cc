@@ -138,24 +138,56 @@ void SendQueue::CopyTo(SendChunk* chunk, SeqRange range, uint8_t* to) {
   }
 }
 
-bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy) {
+inline bool SendQueue::CopyBehind(SendChunk* chunk, SeqRange range, PacketBuf& packet) {
   const uint32_t length = range.length();
-  SendChunk* chunk = ChunkOf(range.begin);
-  if (may_copy && length <= cache.copy_limit() && packet.tailroom() >= length) {
-    uint8_t* const to = packet.Append(length);
-    const uint32_t skip = Distance(chunk->seq, range.begin);
-    if (skip + length <= chunk->length) [[likely]] {
-      std::memcpy(to, chunk->data + skip, length);
-      cursor_ = chunk;
-      if (length == chunk->length && chunk->summed) {
-        packet->data_sum = chunk->sum;
-        packet->flags |= PacketHead::kHasPayloadSum;
-      }
-    } else {
-      CopyTo(chunk, range, to);
-    }
-    return true;
+  uint8_t* const to = packet.Append(length);
+  const uint32_t skip = Distance(chunk->seq, range.begin);
+  if (skip + length > chunk->length) [[unlikely]] {
+    CopyTo(chunk, range, to);
+    return false;
   }
+  std::memcpy(to, chunk->data + skip, length);
+  cursor_ = chunk;
+  if (length != chunk->length || !chunk->summed) return false;
+  packet->data_sum = chunk->sum;
+  return true;
+}
+
+bool SendQueue::Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, uint32_t frame) {
+  const uint32_t length = range.length();
+  const uint32_t limit = cache.copy_limit();
+  if (length > frame) {
+    return frame <= limit ? AttachCopies(range, cache, packet, frame)
+                          : AttachReferences(range, cache, packet);
+  }
+  if (length > limit || packet.tailroom() < length) return AttachReferences(range, cache, packet);
+  if (CopyBehind(ChunkOf(range.begin), range, packet)) packet->flags |= PacketHead::kHasPayloadSum;
+  return true;
+}
+
+bool SendQueue::AttachCopies(SeqRange range, PacketCache& cache, PacketBuf& packet,
+                             uint32_t frame) {
+  const size_t header = packet.size();
+  PacketHead* tail = packet.head();
+  for (SeqNum at = range.begin; at < range.end;) {
+    const SeqRange bytes{at, Min(at + frame, range.end)};
+    PacketBuf part = cache.Take();
+    if (!part) return false;
+    if (part.tailroom() < header + bytes.length()) {
+      return AttachReferences({at, range.end}, cache, packet);
+    }
+    part->data += header;
+    if (CopyBehind(ChunkOf(at), bytes, part)) part->flags |= PacketHead::kHasDataSum;
+    packet->packet_length += bytes.length();
+    tail->next_segment = part.Release();
+    tail = tail->next_segment;
+    at = bytes.end;
+  }
+  return true;
+}
+
+bool SendQueue::AttachReferences(SeqRange range, PacketCache& cache, PacketBuf& packet) {
+  SendChunk* chunk = ChunkOf(range.begin);
   PacketHead* tail = packet.head();
   while (tail->next_segment != nullptr) tail = tail->next_segment;
   SeqNum at = range.begin;

@@ -64,11 +64,13 @@ class SendQueue {
   // Copies all bytes(); out has as many.
   void CopyOut(std::span<uint8_t> out);
 
-  // Appends the bytes of `range` (not empty, all in the queue) to `packet`, which has one segment:
-  // up to the cache's copy_limit() by copying, more by references. may_copy: false where the
-  // payload will be cut into frames, which needs it in segments of its own. False: no packet was to
-  // be had; the packet then holds a prefix.
-  bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, bool may_copy = true);
+  // Appends the bytes of `range` (not empty, all in the queue) to `packet`, which has one segment,
+  // the header. Up to `frame` bytes, what one frame holds: the cache's copy_limit() or fewer are
+  // copied behind the header, more are referred to. More than one frame's: in segments of their
+  // own, either references, or, where a frame is not more than the copy_limit(), a copy for each
+  // frame with room for the header in front. False: no packet was to be had; the packet then holds
+  // a prefix.
+  bool Attach(SeqRange range, PacketCache& cache, PacketBuf& packet, uint32_t frame = UINT32_MAX);
 
   SeqNum base() const { return base_; }
   SeqNum end() const { return end_; }
@@ -78,6 +80,10 @@ class SendQueue {
  private:
   SendChunk* ChunkOf(SeqNum seq) const;
   void CopyTo(SendChunk* chunk, SeqRange range, uint8_t* to);
+  // `range` begins in `chunk`. True: packet->data_sum is that of the bytes.
+  bool CopyBehind(SendChunk* chunk, SeqRange range, PacketBuf& packet);
+  bool AttachCopies(SeqRange range, PacketCache& cache, PacketBuf& packet, uint32_t frame);
+  bool AttachReferences(SeqRange range, PacketCache& cache, PacketBuf& packet);
   uint32_t AppendToLast(std::span<const uint8_t> data, uint32_t chunk_size, SeqNum sent);
   bool AppendChunk(std::span<const uint8_t> data, size_t chunk_size, Resources& r);
   void DropFirst(Resources& r);

@@ -37,6 +37,16 @@ class SendQueueTest : public testing::Test {
     return bytes;
   }
 
+  // As for a device that would copy what it is referred to.
+  void CopyAlways() {
+    memory_.cache.Clear();
+    memory_.cache = PacketCache(
+        [](void* pool, std::span<PacketBuf> out) {
+          return static_cast<PacketPool*>(pool)->AllocateBurst(out);
+        },
+        &memory_.packets, UINT32_MAX);
+  }
+
   CoreMemory memory_{64, 32};
   SendQueue queue_;
   size_t sums_ = 0;
@@ -140,12 +150,7 @@ TEST_F(SendQueueTest, FewBytesAreCopied) {
 
 // For a device that would copy them anyway, so are many; what is known of their sum goes with them.
 TEST_F(SendQueueTest, ManyBytesAreCopiedWhereTheDeviceWouldCopyThem) {
-  memory_.cache.Clear();
-  memory_.cache = PacketCache(
-      [](void* pool, std::span<PacketBuf> out) {
-        return static_cast<PacketPool*>(pool)->AllocateBurst(out);
-      },
-      &memory_.packets, UINT32_MAX);
+  CopyAlways();
   queue_.Start(SeqNum(0));
   queue_.Append(Pattern(0, kWhole + 10), kWhole, SeqNum(0), memory_.resources);
   const auto attached = [&](uint32_t from, uint32_t to) {
@@ -162,6 +167,51 @@ TEST_F(SendQueueTest, ManyBytesAreCopiedWhereTheDeviceWouldCopyThem) {
   EXPECT_EQ(whole->data_sum, SumBytes(whole.bytes().subspan(20)).raw());
   EXPECT_EQ(attached(1, kWhole)->flags & PacketHead::kHasPayloadSum, 0) << "not the chunk's bytes";
   attached(5, kWhole + 10);
+  memory_.cache.Clear();
+}
+
+// More than a frame's: a copy for each frame, with room for the header.
+TEST_F(SendQueueTest, FramesAreCopiedOneByOneWhereTheDeviceWouldCopyThem) {
+  CopyAlways();
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, 2 * kWhole + 700), kWhole, SeqNum(0), memory_.resources);
+  for (const uint32_t from : {0u, 10u}) {
+    PacketBuf packet = memory_.cache.Take();
+    packet.Append(20);
+    ASSERT_TRUE(
+        queue_.Attach({SeqNum(from), SeqNum(2 * kWhole + 700)}, memory_.cache, packet, kWhole));
+    EXPECT_EQ(packet.packet_size(), 20 + 2 * kWhole + 700 - from);
+    ASSERT_EQ(packet.segments(), 4u);
+    uint32_t at = from;
+    for (const PacketHead* s = packet->next_segment; s != nullptr; s = s->next_segment) {
+      EXPECT_EQ(s->block, nullptr);
+      EXPECT_EQ(s->length, std::min(kWhole, 2 * kWhole + 700 - at));
+      EXPECT_EQ(s->data - s->room, static_cast<ptrdiff_t>(PacketPool::kDefaultHeadroom) + 20);
+      const std::vector<uint8_t> bytes(s->data, s->data + s->length);
+      EXPECT_EQ(bytes, Pattern(at, s->length));
+      ASSERT_EQ((s->flags & PacketHead::kHasDataSum) != 0, from == 0) << "of whole chunks only";
+      if (from == 0) {
+        EXPECT_EQ(s->data_sum % 0xffff, SumBytes(bytes).raw() % 0xffff);
+      }
+      at += s->length;
+    }
+  }
+  memory_.cache.Clear();
+}
+
+// A frame that is longer than a room cannot be copied into one.
+TEST_F(SendQueueTest, FramesLongerThanARoomAreReferredTo) {
+  CopyAlways();
+  queue_.Start(SeqNum(0));
+  queue_.Append(Pattern(0, 6000), kWhole, SeqNum(0), memory_.resources);
+  PacketBuf packet = memory_.cache.Take();
+  packet.Append(20);
+  ASSERT_TRUE(queue_.Attach({SeqNum(0), SeqNum(6000)}, memory_.cache, packet, 2900));
+  std::vector<uint8_t> bytes(6000);
+  EXPECT_EQ(packet.CopyOut(20, bytes), 6000u);
+  EXPECT_EQ(bytes, Pattern(0, 6000));
+  EXPECT_NE(packet->next_segment->block, nullptr);
+  packet.Reset();
   memory_.cache.Clear();
 }
 

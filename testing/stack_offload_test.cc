@@ -67,9 +67,9 @@ const Offload kOffloads[] = {
 // What the sending NIC offers, and whether IPv6. The other end has everything.
 class OffloadTest : public ::testing::TestWithParam<std::tuple<Offload, bool>> {
  protected:
-  OffloadTest() {
+  explicit OffloadTest(uint32_t pool_packets = ModelNicOptions().pool_packets) {
     const driver::Capabilities& nic = std::get<0>(GetParam()).nic;
-    pair_ = MakeModelNicPair({.a = nic, .b = Everything()});
+    pair_ = MakeModelNicPair({.a = nic, .b = Everything(), .pool_packets = pool_packets});
     ModelNic* const nics[] = {pair_.a.get(), pair_.b.get()};
     for (size_t i = 0; i < 2; ++i) {
       stack::StackOptions options;
@@ -169,6 +169,33 @@ TEST_P(OffloadTest, TheSameConversation) {
   // A packet that is more than the NIC cuts is cut by the stack.
   EXPECT_EQ(did.cut_frames > 0, nic.tso && nic.max_tso_size > 60'000);
   EXPECT_EQ(did.merged_frames > 0, nic.lro);
+}
+
+// A pool that never holds as many packets as one segment of a burst wants: what there is goes out.
+class FewPacketsTest : public OffloadTest {
+ protected:
+  FewPacketsTest() : OffloadTest(24) {}
+};
+INSTANTIATE_TEST_SUITE_P(
+    Nics, FewPacketsTest,
+    ::testing::Combine(::testing::Values(kOffloads[0], kOffloads[1],
+                                         Offload{"Copies", {.copies_references = true}}),
+                       ::testing::Bool()),
+    [](const auto& info) {
+      return std::string(std::get<0>(info.param).name) + (std::get<1>(info.param) ? "V6" : "V4");
+    });
+
+TEST_P(FewPacketsTest, SendWhatTheyCan) {
+  const Endpoint server{Address(1), 80};
+  stack::TcpSetupError error;
+  stack::TcpListener* const listener = stacks_[1]->tcp().Listen(server, 1, error);
+  stack::TcpSocket* const client = stacks_[0]->tcp().Connect(server, {}, error);
+  ASSERT_TRUE(RunUntil([&] { return listener->ready(); }));
+  stack::TcpSocket* const accepted = listener->Accept();
+  Move(*client, *accepted);
+  Move(*accepted, *client);
+  client->Release();
+  accepted->Release();
 }
 
 }  // namespace
