@@ -32,10 +32,11 @@ WakeFlag::~WakeFlag() {
 }
 
 void WakeFlag::Disarm() {
-  flag_.store(false, std::memory_order_relaxed);
+  TakeBack();
+  if (unread_ == 0) return;
   uint64_t count;
-  // Fails when nobody wrote; there is nothing to do about it then.
-  [[maybe_unused]] const ssize_t n = read(fd_, &count, sizeof(count));
+  // Fails where the waker has not come to it yet.
+  if (read(fd_, &count, sizeof(count)) == sizeof(count)) unread_ -= count;
 }
 
 void WakeFlag::Wake() {

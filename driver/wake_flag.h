@@ -51,13 +51,13 @@ class WakeFlag {
     flag_.store(true, std::memory_order_relaxed);
     internal::HeavyBarrier();
     if (has_work()) {
-      flag_.store(false, std::memory_order_relaxed);
+      TakeBack();
       return false;
     }
     return true;
   }
-  // Sleeper: is awake again. A wake-up under way meanwhile leaves the descriptor readable, which
-  // costs one sleep that ends at once.
+  // Sleeper: is awake again. A wake-up that is still under way leaves the descriptor readable,
+  // which costs one sleep that ends at once.
   void Disarm();
 
   // Sleeper, when it ends instead: a waker published its work before this call, or sees after its
@@ -76,9 +76,14 @@ class WakeFlag {
 
  private:
   void Wake();
+  // The flag, unless a waker took it: that one writes.
+  void TakeBack() {
+    if (!flag_.exchange(false, std::memory_order_relaxed)) ++unread_;
+  }
 
   alignas(64) std::atomic<bool> flag_{false};
   std::atomic<uint64_t> wakes_{0};
+  uint64_t unread_ = 0;  // the sleeper's: wakers who wrote, or are about to
   int fd_;
 };
 

@@ -39,6 +39,23 @@ TEST(WakeFlag, DoesNotSleepOnWork) {
   EXPECT_FALSE(IsReadable(flag.fd(), 0));
 }
 
+// A waker that found the flag writes, although the sleeper found work meanwhile; the next one who
+// is awake again reads it.
+TEST(WakeFlag, AWakeUpThatNobodySleptForIsReadLater) {
+  WakeFlag flag;
+  const auto work = [&] {
+    flag.WakeIfSleeping();
+    return true;
+  };
+  EXPECT_FALSE(flag.Arm(work));
+  EXPECT_FALSE(flag.Arm(work));
+  EXPECT_EQ(flag.wakes(), 2u);
+  EXPECT_TRUE(IsReadable(flag.fd(), 0));
+  EXPECT_TRUE(flag.Arm([] { return false; }));
+  flag.Disarm();
+  EXPECT_FALSE(IsReadable(flag.fd(), 0));
+}
+
 // The store of the work and the look at the flag race with the store of the flag and the look for
 // work, over and over: a wake-up that gets lost shows as a time-out of the test.
 TEST(WakeFlag, LosesNoWakeUp) {

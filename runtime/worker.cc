@@ -269,7 +269,12 @@ void Worker::Sleep(Instant end) {
   if (inbox_->wake_.Arm(
           [this] { return !inbox_->posted_.empty() || stop_.load(std::memory_order_acquire); })) {
     counters_->sleeps.Increment(1);
-    if (kernel_.Sleep(deadline)) kernel_polls_ = kKernelPolls;
+    if (kernel_.Sleep(deadline)) {
+      kernel_polls_ = kKernelPolls;
+    } else {
+      // That was a look at the kernel, too. What else it found runs at once in the next one.
+      next_kernel_poll_ = clock_->Now() + kKernelPollInterval;
+    }
     inbox_->wake_.Disarm();
   }
 }
