@@ -202,7 +202,7 @@ size_t Lane::SendByCarrier(uint16_t interface, std::span<PacketBuf> in) {
 size_t Lane::TakeCarried(std::span<Forwarded> out) {
   size_t n = 0;
   // Every call begins with another lane.
-  const size_t served = index_ < queues_ ? (lanes_ - 1 - index_) / queues_ : 0;
+  const size_t served = this->served();
   next_carried_ = next_carried_ + 1 < served ? next_carried_ + 1 : 0;
   for (size_t i = 0; i < served && n < out.size(); ++i) {
     const size_t from = index_ + queues_ * (1 + (next_carried_ + i) % served);
@@ -222,9 +222,11 @@ void Lane::GiveBack(const Forwarded& carried) {
 size_t Lane::TakeForwarded(std::span<PacketBuf> out, std::span<Forwarded> how) {
   size_t n = 0;
   // Every turn begins with another lane, so that none is starved by those before it.
-  next_source_ = next_source_ + 1 < group_.lanes() ? next_source_ + 1 : 0;
-  for (size_t i = 0; i < group_.lanes() && n < out.size(); ++i) {
-    n += TakeFrom((next_source_ + i) % group_.lanes(), out.subspan(n), how.subspan(n));
+  next_source_ = next_source_ + 1 < lanes_ ? next_source_ + 1 : 0;
+  size_t source = next_source_;
+  for (size_t i = 0; i < lanes_ && n < out.size(); ++i) {
+    n += TakeFrom(source, out.subspan(n), how.subspan(n));
+    source = source + 1 < lanes_ ? source + 1 : 0;
   }
   counters_.forwarded_in.Increment(n);
   return n;

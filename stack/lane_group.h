@@ -180,6 +180,8 @@ class Lane {
   // --- sending without a queue (LaneGroupOptions::queues) ---
   // The lane that sends for this one; itself where it has a queue.
   size_t carrier() const { return index_ < queues_ ? index_ : index_ % queues_; }
+  // How many lanes this one sends for.
+  size_t served() const { return index_ < queues_ ? (lanes_ - 1 - index_) / queues_ : 0; }
   // Hands a prefix of `in`, whole frames, to the carrier, to be sent from its interface of that
   // index. Returns its length: less than in.size() means that the ring is full.
   size_t SendByCarrier(uint16_t interface, std::span<PacketBuf> in);

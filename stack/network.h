@@ -9,6 +9,7 @@
 #ifndef CORELANE_STACK_NETWORK_H_
 #define CORELANE_STACK_NETWORK_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -226,6 +227,13 @@ class Network {
   Journey journey_;          // of the packet at hand
   Lane* lane_ = nullptr;
   std::unique_ptr<LaneBalancer> balancer_;  // lane 0's, where it is wanted
+  // What other lanes send in a turn. Kept from turn to turn: on the stack it would be filled with
+  // zeros each time.
+  struct LaneBurst {
+    std::array<PacketBuf, Lane::kBurst> packets;
+    std::array<Forwarded, Lane::kBurst> how;
+  };
+  std::unique_ptr<LaneBurst> burst_;
   // What was published last, or taken over.
   uint64_t network_generation_ = 0;
   uint64_t network_stamp_ = 0;

@@ -15,6 +15,7 @@ namespace corelane::stack {
 void Network::JoinLane(Lane& lane, Instant now) {
   if (lane.group().lanes() == 1) return;
   lane_ = &lane;
+  burst_ = std::make_unique<LaneBurst>();
   lane.Join();
   if (lane.is_owner() && lane.group().options().rebalance.interval > Duration(0)) {
     balancer_ = std::make_unique<LaneBalancer>(lane.group(), now);
@@ -38,20 +39,23 @@ size_t Network::BeginLaneTurn(Instant now) {
     TakeOverNetwork();
     TakeOverNeighbors(now);
   }
-  Carry(now);
-  std::array<PacketBuf, Lane::kBurst> packets;
-  std::array<Forwarded, Lane::kBurst> how;
+  if (lane_->served() > 0) Carry(now);
+  auto& [packets, how] = *burst_;
   const size_t n = lane_->TakeForwarded(packets, how);
   const size_t moved = tcp_->TakeMoved(now);
   if (n == 0) return moved;
   tcp_->set_merging(n > 1);
   for (size_t i = 0; i < n; ++i) {
-    if (how[i].interface >= interfaces_.size()) continue;
+    if (how[i].interface >= interfaces_.size()) {
+      packets[i].Reset();
+      continue;
+    }
     Interface& interface = *interfaces_[how[i].interface];
     link_group_ = how[i].link_group;
     journey_ = how[i].journey;
     if (how[i].kind == Forwarded::Kind::kArp) {
       InputArp(interface, packets[i], now);
+      packets[i].Reset();
     } else {
       const bool v4 = packets[i].data()[0] >> 4 == 4;
       InputIp(interface, std::move(packets[i]), v4, now);
@@ -164,10 +168,9 @@ void Network::AskOwner(const arp::NeighborOutput& output, Instant now) {
 
 // What the devices do not take stays in the rings, and so with the lanes that want to send it.
 void Network::Carry(Instant now) {
-  constexpr size_t kBurst = 32;
-  std::array<Forwarded, kBurst> frames;
+  std::array<Forwarded, Lane::kBurst>& frames = burst_->how;
   for (size_t i = 0; i < options_.transmit_batches && !interfaces_.empty(); ++i) {
-    size_t room = kBurst;
+    size_t room = frames.size();
     for (const auto& interface : interfaces_) {
       if (interface->room() == 0) interface->Flush(now);
       room = std::min(room, interface->room());
