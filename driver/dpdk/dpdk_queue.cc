@@ -93,6 +93,7 @@ rte_mbuf* DpdkQueue::ToUnusualMbuf(PacketBuf& packet, bool& wait) {
   out.skipped = 0;
   for (PacketBuf& packet : in.first(std::min(in.size(), kBurst))) {
     rte_mbuf* mbuf;
+    const uint32_t size = packet->packet_length;
     if (IsPlain(*packet.head())) [[likely]] {
       mbuf = SegmentToMbuf(*packet.head());
       ++segments;
@@ -108,7 +109,7 @@ rte_mbuf* DpdkQueue::ToUnusualMbuf(PacketBuf& packet, bool& wait) {
       }
       segments += mbuf->nb_segs;
     }
-    bytes += mbuf->pkt_len;
+    bytes += size;
     offloads |= mbuf->ol_flags;
     out.mbufs[count++] = mbuf;
   }
@@ -139,8 +140,13 @@ size_t DpdkQueue::TransmitBurst(Instant now, std::span<PacketBuf> in) {
     done += out.skipped;
     const uint16_t ready = Ready(out);
     const uint16_t sent = ready > 0 ? rte_eth_tx_burst(port_, index_, out.mbufs, ready) : 0;
-    // These mbufs may be another thread's already: only the handles are still ours.
-    for (size_t i = 0; i < sent; ++i) in[done + i].Release();
+    // These mbufs may be another thread's already: only the handles are still ours. (What looks
+    // like a loop becomes a call: too much for the one that most bursts are.)
+    if (sent == 1) {
+      in[done].Release();
+    } else {
+      for (size_t i = 0; i < sent; ++i) in[done + i].Release();
+    }
     for (size_t i = sent; i < out.count; ++i) {
       out.bytes -= in[done + i]->packet_length;
       out.segments -= Unlink(in[done + i]);

@@ -157,9 +157,9 @@ rte_mbuf* ToMbuf(PacketBuf& packet) {
   rte_mbuf* last = first;
   for (PacketHead* s = head->next_segment; s != nullptr; s = s->next_segment) {
     rte_mbuf* const mbuf = MbufOf(s);
-    mbuf->data_off = static_cast<uint16_t>(s->data - static_cast<uint8_t*>(mbuf->buf_addr));
+    mbuf->data_off = static_cast<uint16_t>(s->data - s->room);
     mbuf->data_len = static_cast<uint16_t>(s->length);
-    mbuf->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+    mbuf->ol_flags = 0;
     last->next = mbuf;
     last = mbuf;
     ++segments;

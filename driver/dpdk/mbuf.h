@@ -101,18 +101,16 @@ uint64_t TransmitFlags(const PacketHead& head, rte_mbuf& mbuf);
 }  // namespace internal
 
 // ToMbuf() of a packet of one segment, whose mbuf is one that no other follows. Where the device
-// has nothing to do but send it, one line of the mbuf is touched.
+// has nothing to do but send it, one line of the mbuf is written, and nothing of it read.
 inline rte_mbuf* SegmentToMbuf(PacketHead& head) {
   rte_mbuf* const mbuf = MbufOf(&head);
-  mbuf->data_off = static_cast<uint16_t>(head.data - static_cast<uint8_t*>(mbuf->buf_addr));
+  mbuf->data_off = static_cast<uint16_t>(head.data - head.room);
   mbuf->data_len = static_cast<uint16_t>(head.length);
   mbuf->pkt_len = head.packet_length;
-  uint64_t flags = mbuf->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
   const bool work = head.segment_size != 0 || (head.flags & PacketHead::kHasVlan) != 0 ||
                     head.l3_checksum == ChecksumState::kPartial ||
                     head.l4_checksum == ChecksumState::kPartial;
-  if (work) flags |= internal::TransmitFlags(head, *mbuf);
-  mbuf->ol_flags = flags;
+  mbuf->ol_flags = work ? internal::TransmitFlags(head, *mbuf) : 0;
   return mbuf;
 }
 
