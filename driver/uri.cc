@@ -65,6 +65,33 @@ std::optional<double> ParseNumber(std::string_view text) {
   return value;
 }
 
+constexpr char kQuote = '\'';
+
+// The text in quotes at the front of `text`, without them; removes it. Nothing: it has no end.
+std::optional<std::string> TakeQuoted(std::string_view& text) {
+  std::string value;
+  for (size_t at = 1;;) {
+    const size_t quote = text.find(kQuote, at);
+    if (quote == std::string_view::npos) return std::nullopt;
+    value += text.substr(at, quote - at);
+    at = quote + 1;
+    if (at >= text.size() || text[at] != kQuote) {
+      text.remove_prefix(at);
+      return value;
+    }
+    value += kQuote;
+    ++at;
+  }
+}
+
+// As it is written in a list of options.
+std::string Written(const std::string& value) {
+  if (value.find(',') == std::string::npos && !value.starts_with(kQuote)) return value;
+  std::string written(1, kQuote);
+  for (const char c : value) written.append(c == kQuote ? 2 : 1, c);
+  return written + kQuote;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<DeviceOption>> ParseOptions(std::string_view text,
@@ -72,13 +99,25 @@ absl::StatusOr<std::vector<DeviceOption>> ParseOptions(std::string_view text,
   std::vector<DeviceOption> options;
   if (text.empty()) return options;
   while (true) {
-    const size_t comma = text.find(',');
-    const std::string_view part = text.substr(0, comma);
+    const std::string_view part = text.substr(0, text.find(','));
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos) {
       return Wrong(whole, "option " + Quoted(part) + " has no value; write it as key=value");
     }
     DeviceOption option{std::string(part.substr(0, equals)), std::string(part.substr(equals + 1))};
+    text.remove_prefix(equals + 1);
+    if (text.starts_with(kQuote)) {
+      std::optional<std::string> value = TakeQuoted(text);
+      if (!value || !(text.empty() || text[0] == ',')) {
+        return Wrong(whole, "option " + Quoted(option.key) +
+                                (value ? " goes on behind the quote that ends its value"
+                                       : " has a value that no quote ends") +
+                                "; write a quote inside of quotes twice");
+      }
+      option.value = *std::move(value);
+    } else {
+      text.remove_prefix(option.value.size());
+    }
     if (!IsKey(option.key)) {
       return Wrong(whole, "option " + Quoted(part) +
                               " has no valid key; a key is made of letters, digits, '-', '_', '.'");
@@ -92,8 +131,8 @@ absl::StatusOr<std::vector<DeviceOption>> ParseOptions(std::string_view text,
       }
     }
     options.push_back(std::move(option));
-    if (comma == std::string_view::npos) return options;
-    text.remove_prefix(comma + 1);
+    if (text.empty()) return options;
+    text.remove_prefix(1);  // the comma
   }
 }
 
@@ -128,7 +167,9 @@ absl::StatusOr<DeviceUri> DeviceUri::Parse(std::string_view text) {
 
 std::string DeviceUri::ToString() const {
   std::string text = scheme + ":" + target;
-  for (const DeviceOption& option : options) text += "," + option.key + "=" + option.value;
+  for (const DeviceOption& option : options) {
+    text += "," + option.key + "=" + Written(option.value);
+  }
   return text;
 }
 

@@ -5,7 +5,8 @@
 //
 // The scheme picks the plugin (lower-case letters, digits, '+', '-', '_'; a letter first). The
 // target is the plugin's to understand: it may be empty and may hold colons, but no comma. An
-// option is a key with a value; a key appears once.
+// option is a key with a value; a key appears once. A value in single quotes may hold commas, and a
+// doubled quote stands for one: dpdk:net_tap0,eal='--vdev=net_tap0,iface=x'.
 //
 // OptionReader is how a plugin takes typed values out of the options:
 //

@@ -29,12 +29,23 @@ TEST(DeviceUri, Parses) {
 
 TEST(DeviceUri, ToStringIsTheInverseOfParse) {
   for (const char* text :
-       {"ring:a", "ring:", "tap:corelane0,queues=2,offload=1", "pcap:,out=a=b"}) {
+       {"ring:a", "ring:", "tap:corelane0,queues=2,offload=1", "pcap:,out=a=b",
+        "dpdk:a,eal='--vdev=b,c=1',mtu=9000", "x:,a='''quoted'', and more'", "x:,a=it's"}) {
     const auto uri = DeviceUri::Parse(text);
     ASSERT_TRUE(uri.ok()) << uri.status();
     EXPECT_EQ(uri->ToString(), text);
     EXPECT_EQ(*DeviceUri::Parse(uri->ToString()), *uri);
   }
+}
+
+TEST(DeviceUri, AValueInQuotesMayHoldCommas) {
+  const auto uri = DeviceUri::Parse("dpdk:a,eal='--vdev=b,c=1 -m ''64''',x='',y=''''");
+  ASSERT_TRUE(uri.ok()) << uri.status();
+  EXPECT_EQ(uri->options,
+            (std::vector<DeviceOption>{{"eal", "--vdev=b,c=1 -m '64'"}, {"x", ""}, {"y", "'"}}));
+  EXPECT_THAT(ParseError("x:,a='b,c=1"), HasSubstr("option \"a\" has a value that no quote ends"));
+  EXPECT_THAT(ParseError("x:,a='b'c,d=1"), HasSubstr("option \"a\" goes on behind the quote"));
+  EXPECT_THAT(ParseError("x:,a='b',"), HasSubstr("option \"\" has no value"));
 }
 
 TEST(DeviceUri, ErrorsNameTheTextThePartAndWhatWouldBeRight) {
