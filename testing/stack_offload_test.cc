@@ -114,10 +114,23 @@ class OffloadTest : public ::testing::TestWithParam<std::tuple<Offload, bool>> {
     }));
     EXPECT_EQ(received, sent);
   }
+  // A connection from the first stack to the second, and a megabyte in each direction.
+  void MoveBothWays() {
+    const Endpoint server{Address(1), 80};
+    stack::TcpSetupError error;
+    stack::TcpListener* const listener = stacks_[1]->tcp().Listen(server, 1, error);
+    client_ = stacks_[0]->tcp().Connect(server, {}, error);
+    ASSERT_TRUE(RunUntil([&] { return listener->ready(); }));
+    accepted_ = listener->Accept();
+    Move(*client_, *accepted_);
+    Move(*accepted_, *client_);
+  }
 
   ManualClock clock_;
   ModelNicPair pair_;
   std::unique_ptr<stack::Stack> stacks_[2];
+  stack::TcpSocket* client_ = nullptr;
+  stack::TcpSocket* accepted_ = nullptr;
 };
 
 INSTANTIATE_TEST_SUITE_P(Nics, OffloadTest,
@@ -129,14 +142,7 @@ INSTANTIATE_TEST_SUITE_P(Nics, OffloadTest,
 
 TEST_P(OffloadTest, TheSameConversation) {
   const driver::Capabilities& nic = std::get<0>(GetParam()).nic;
-  const Endpoint server{Address(1), 80};
-  stack::TcpSetupError error;
-  stack::TcpListener* const listener = stacks_[1]->tcp().Listen(server, 1, error);
-  stack::TcpSocket* const client = stacks_[0]->tcp().Connect(server, {}, error);
-  ASSERT_TRUE(RunUntil([&] { return listener->ready(); }));
-  stack::TcpSocket* const accepted = listener->Accept();
-  Move(*client, *accepted);
-  Move(*accepted, *client);
+  MoveBothWays();
 
   udp::UdpSocket* const receiver = stacks_[1]->udp().Open({});
   ASSERT_EQ(stacks_[1]->udp().Bind(*receiver, {Address(1), 53}), udp::BindResult::kOk);
@@ -151,8 +157,8 @@ TEST_P(OffloadTest, TheSameConversation) {
     EXPECT_EQ(bytes, Pattern(n));
   }
 
-  client->Release();
-  accepted->Release();
+  client_->Release();
+  accepted_->Release();
   EXPECT_TRUE(
       RunUntil([&] { return stacks_[0]->tcp().sockets() + stacks_[1]->tcp().sockets() == 0; }));
   for (ModelNic* const end : {pair_.a.get(), pair_.b.get()}) {
@@ -186,16 +192,9 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 TEST_P(FewPacketsTest, SendWhatTheyCan) {
-  const Endpoint server{Address(1), 80};
-  stack::TcpSetupError error;
-  stack::TcpListener* const listener = stacks_[1]->tcp().Listen(server, 1, error);
-  stack::TcpSocket* const client = stacks_[0]->tcp().Connect(server, {}, error);
-  ASSERT_TRUE(RunUntil([&] { return listener->ready(); }));
-  stack::TcpSocket* const accepted = listener->Accept();
-  Move(*client, *accepted);
-  Move(*accepted, *client);
-  client->Release();
-  accepted->Release();
+  MoveBothWays();
+  client_->Release();
+  accepted_->Release();
 }
 
 }  // namespace
