@@ -91,6 +91,7 @@ class H1Server final : private HandlerContext {
   void AwaitBody(std::coroutine_handle<> waiter) override;
   void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) override;
   bool stopping() const override { return stopping_; }
+  uint64_t max_content_bytes() const override { return options_.max_content_bytes; }
 
   // Each does a step of its phase; nullopt: go on with the phase that is now.
   using Step = std::optional<IoAction>;

@@ -47,6 +47,8 @@ class HandlerContext {
   // Resumes the coroutine after `duration`, or early when the server stops.
   virtual void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) = 0;
   virtual bool stopping() const = 0;
+  // What a handler that wants a whole body takes at most.
+  virtual uint64_t max_content_bytes() const = 0;
 
  protected:
   ~HandlerContext() = default;
@@ -149,6 +151,9 @@ class Request {
     };
     return Awaiter{context_, duration};
   }
+
+  // The longest body that is gathered for a handler (ServerOptions::max_content_bytes).
+  uint64_t max_content_bytes() const { return context_->max_content_bytes(); }
 
   // For the engine.
   PathParams& mutable_params() { return params_; }

@@ -58,6 +58,25 @@ struct Router::Node {
   std::unique_ptr<Node> rest;
   std::array<Handler, kMethodCount> handlers;
   std::string allow;  // Empty: no route ends here.
+  Handler fallback;   // Of what is below and has no route.
+
+  // The longest way down from here, and the most parameters on one.
+  struct Reach {
+    size_t segments = 0;
+    size_t params = 0;
+  };
+  Reach Measure() const {
+    Reach reach;
+    const auto look = [&](const Node& child) {
+      const Reach below = child.Measure();
+      reach.segments = std::max(reach.segments, below.segments + 1);
+      reach.params = std::max(reach.params, below.params + (child.kind == Kind::kText ? 0 : 1));
+    };
+    for (const auto& child : text) look(*child);
+    if (param != nullptr) look(*param);
+    if (rest != nullptr) look(*rest);
+    return reach;
+  }
 
   const Handler* HandlerFor(Method method) const {
     const Handler& own = handlers[static_cast<size_t>(method)];
@@ -159,6 +178,110 @@ Router& Router::Add(Method method, std::string_view pattern, Handler handler) {
   return *this;
 }
 
+Router& Router::SetFallback(Handler handler) {
+  CL_CHECK(handler);
+  if (root_->fallback && status_.ok()) {
+    status_ = absl::InvalidArgumentError("router: it has a fallback already; give it one");
+    return *this;
+  }
+  root_->fallback = std::move(handler);
+  return *this;
+}
+
+void Router::AbsorbChild(std::unique_ptr<Node>& to, std::unique_ptr<Node>& from,
+                         const std::string& pattern) {
+  if (from == nullptr) return;
+  const bool rest = from->kind == Node::Kind::kRest;
+  const std::string below = pattern + (rest ? "/{*" : "/{") + from->name + "}";
+  if (to == nullptr) {
+    to = std::move(from);
+  } else if (to->name != from->name) {
+    Fail(below, "the same place has another name, {" + to->name + "}, in another route");
+  } else {
+    Absorb(*to, *from, below);
+  }
+}
+
+void Router::Absorb(Node& to, Node& from, const std::string& pattern) {
+  for (size_t i = 0; i < kMethodCount; ++i) {
+    if (!from.handlers[i]) continue;
+    if (to.handlers[i]) {
+      Fail(pattern.empty() ? "/" : pattern, "this method has a handler already");
+    } else {
+      to.handlers[i] = std::move(from.handlers[i]);
+    }
+  }
+  if (!from.allow.empty()) to.UpdateAllow();
+  if (from.fallback && !to.fallback) to.fallback = std::move(from.fallback);
+  for (auto& child : from.text) {
+    const auto found = std::find_if(to.text.begin(), to.text.end(),
+                                    [&](const auto& t) { return t->name == child->name; });
+    if (found == to.text.end()) {
+      to.text.push_back(std::move(child));
+    } else {
+      Absorb(**found, *child, pattern + "/" + child->name);
+    }
+  }
+  AbsorbChild(to.param, from.param, pattern);
+  AbsorbChild(to.rest, from.rest, pattern);
+}
+
+Router& Router::Merge(Router other) {
+  if (status_.ok()) status_ = other.status_;
+  Absorb(*root_, *other.root_, "");
+  return *this;
+}
+
+Router& Router::Nest(std::string_view prefix, Router inner) {
+  if (status_.ok()) status_ = inner.status_;
+  const bool bad =
+      prefix.size() < 2 || prefix.ends_with('/') || prefix.find("{*") != std::string_view::npos;
+  if (bad) {
+    Fail(prefix, "a prefix is like /api, without a slash at its end and without {*rest}");
+    return *this;
+  }
+  Node* const node = Insert(prefix);
+  if (node == nullptr) return *this;
+  const Node::Reach reach = inner.root_->Measure();
+  const auto in_prefix = [&](char c) {
+    return static_cast<size_t>(std::count(prefix.begin(), prefix.end(), c));
+  };
+  if (reach.segments + in_prefix('/') > kMaxSegments ||
+      reach.params + in_prefix('{') > PathParams::kMax) {
+    Fail(prefix, "a route below it has more than 32 segments or 8 parameters");
+    return *this;
+  }
+  // The inner "/" ends in a segment without a text: here it is the prefix.
+  Node& root = *inner.root_;
+  for (auto child = root.text.begin(); child != root.text.end(); ++child) {
+    if (!(*child)->name.empty()) continue;
+    const std::unique_ptr<Node> top = std::move(*child);
+    root.text.erase(child);
+    Absorb(*node, *top, std::string(prefix));
+    break;
+  }
+  Absorb(*node, root, std::string(prefix));
+  return *this;
+}
+
+// Of the routers that the path leads into, the innermost one's.
+const Handler* Router::FindFallback(const std::string_view* segment, size_t left) const {
+  const Handler* found = nullptr;
+  const Node* node = root_.get();
+  while (node != nullptr) {
+    if (node->fallback) found = &node->fallback;
+    if (left == 0) break;
+    const Node* next = node->param.get();
+    for (const auto& child : node->text) {
+      if (child->name == *segment) next = child.get();
+    }
+    node = next;
+    ++segment;
+    --left;
+  }
+  return found;
+}
+
 // Each node of the tree is tried at most once, for its depth fixes the segment: no blow-up.
 const Router::Node* Router::Find(const Node& node, const std::string_view* segment, size_t left,
                                  PathParams& params) const {
@@ -199,7 +322,11 @@ RouteMatch Router::Match(Method method, std::string_view path, PathParams& param
     return match;
   }
   const Node* const node = Find(*root_, segments.list.data(), segments.count, params);
-  if (node == nullptr) return match;
+  if (node == nullptr) {
+    match.handler = FindFallback(segments.list.data(), segments.count);
+    if (match.handler != nullptr) match.kind = RouteMatch::Kind::kFound;
+    return match;
+  }
   match.handler = node->HandlerFor(method);
   match.allow = node->allow;
   if (match.handler != nullptr) {

@@ -7,9 +7,9 @@
 //
 // A handler is a plain function `Response(const Request&)`, which costs no coroutine frame and runs
 // once the body is complete, or a coroutine `Task<Response>(const Request&)`, which reads the body
-// as it comes. A text segment wins over {id}, {id} over {*path}. HEAD is answered by GET's handler,
-// OPTIONS and 405 by the router. Segments are compared after percent-decoding; an encoded slash
-// does not separate segments.
+// as it comes; both may take typed parameters instead (extract.h). A text segment wins over {id},
+// {id} over {*path}. HEAD is answered by GET's handler, OPTIONS and 405 by the router. Segments are
+// compared after percent-decoding; an encoded slash does not separate segments.
 //
 // Build it completely, then serve; it is then read-only and may be shared by threads.
 
@@ -27,36 +27,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "http/handler.h"
 #include "http/message.h"
 #include "http/method.h"
 #include "http/task.h"
 
 namespace corelane::http {
-
-using PlainHandler = std::function<Response(const Request&)>;
-using CoroutineHandler = std::function<Task<Response>(const Request&)>;
-
-// One of the two.
-struct Handler {
-  PlainHandler plain;
-  CoroutineHandler coroutine;
-
-  explicit operator bool() const { return plain != nullptr || coroutine != nullptr; }
-};
-
-template <class F>
-Handler MakeHandler(F&& handler) {
-  using Result = std::invoke_result_t<F&, const Request&>;
-  Handler made;
-  if constexpr (std::is_same_v<Result, Task<Response>>) {
-    made.coroutine = std::forward<F>(handler);
-  } else {
-    static_assert(std::is_convertible_v<Result, Response>,
-                  "a handler returns Response or Task<Response>");
-    made.plain = std::forward<F>(handler);
-  }
-  return made;
-}
 
 struct RouteMatch {
   enum class Kind : uint8_t {
@@ -111,6 +87,17 @@ class Router {
     return *this;
   }
 
+  // All routes of `inner` below `prefix`, a pattern: inner's "/" is the prefix itself, its
+  // "/users" is prefix + "/users". Its fallback answers what is below the prefix and has no route.
+  Router& Nest(std::string_view prefix, Router inner);
+  // All routes of `other` beside these, and its fallback where there is none yet.
+  Router& Merge(Router other);
+  // Answers, for any method, what has no route; else that is 404.
+  template <class F>
+  Router& Fallback(F&& handler) {
+    return SetFallback(MakeHandler(std::forward<F>(handler)));
+  }
+
   // The first thing that was wrong with a pattern: what, in which, and what would be right.
   const absl::Status& status() const { return status_; }
 
@@ -124,6 +111,12 @@ class Router {
 
   void Fail(std::string_view pattern, std::string_view problem);
   Node* Insert(std::string_view pattern);
+  Router& SetFallback(Handler handler);
+  // Moves what is in `from` into `to`, which is at `pattern`.
+  void Absorb(Node& to, Node& from, const std::string& pattern);
+  void AbsorbChild(std::unique_ptr<Node>& to, std::unique_ptr<Node>& from,
+                   const std::string& pattern);
+  const Handler* FindFallback(const std::string_view* segment, size_t left) const;
   const Node* Find(const Node& node, const std::string_view* segment, size_t left,
                    PathParams& params) const;
 

@@ -118,5 +118,87 @@ TEST_F(RouterTest, PatternsAreChecked) {
   EXPECT_THAT(problem("/a{b}"), HasSubstr("\"/a{b}\""));
 }
 
+TEST_F(RouterTest, NestedRoutersHaveTheirRoutesBelowAPrefix) {
+  Router users;
+  users.Get("/", Named("users")).Get("/{id}", Named("user")).Post("/", Named("new"));
+  Router api;
+  api.Nest("/users", std::move(users)).Get("/", Named("api"));
+  router_.Get("/api/users/me", Named("me")).Nest("/api", std::move(api)).Get("/", Named("root"));
+  ASSERT_TRUE(router_.status().ok()) << router_.status();
+  EXPECT_EQ(Reach("/api"), "api");
+  EXPECT_EQ(Reach("/api/"), "404");
+  EXPECT_EQ(Reach("/api/users"), "users");
+  EXPECT_EQ(Reach("/api/users", Method::kPost), "new");
+  EXPECT_EQ(Reach("/api/users", Method::kDelete), "405 GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(Reach("/api/users/me"), "me");
+  EXPECT_EQ(Reach("/api/users/7"), "user");
+  EXPECT_EQ(Param("id"), "7");
+  EXPECT_EQ(Reach("/users"), "404");
+  EXPECT_EQ(Reach("/"), "root");
+}
+
+TEST_F(RouterTest, APrefixMayHaveParameters) {
+  Router posts;
+  posts.Get("/{post}", Named("post")).Get("/{post}/raw/{*path}", Named("raw"));
+  router_.Nest("/users/{id}/posts", std::move(posts));
+  ASSERT_TRUE(router_.status().ok()) << router_.status();
+  EXPECT_EQ(Reach("/users/7/posts/9/raw/a/b"), "raw");
+  EXPECT_EQ(Param("id"), "7");
+  EXPECT_EQ(Param("post"), "9");
+  EXPECT_EQ(Param("path"), "a/b");
+}
+
+TEST_F(RouterTest, MergedRoutersStandSideBySide) {
+  Router other;
+  other.Get("/a/{x}", Named("get")).Put("/b", Named("b"));
+  router_.Post("/a/{x}", Named("post")).Merge(std::move(other));
+  ASSERT_TRUE(router_.status().ok()) << router_.status();
+  EXPECT_EQ(Reach("/a/1"), "get");
+  EXPECT_EQ(Reach("/a/1", Method::kPost), "post");
+  EXPECT_EQ(Reach("/a/1", Method::kPut), "405 GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(Reach("/b", Method::kPut), "b");
+}
+
+TEST_F(RouterTest, WhatHasNoRouteGoesToTheInnermostFallback) {
+  Router api;
+  api.Get("/users", Named("users")).Fallback(Named("no api"));
+  router_.Get("/", Named("root")).Nest("/api", std::move(api)).Fallback(Named("nothing"));
+  ASSERT_TRUE(router_.status().ok()) << router_.status();
+  EXPECT_EQ(Reach("/api/users"), "users");
+  EXPECT_EQ(Reach("/api/user"), "no api");
+  EXPECT_EQ(Reach("/api"), "no api");
+  EXPECT_EQ(Reach("/api/users/1", Method::kDelete), "no api");
+  EXPECT_EQ(Reach("/apis"), "nothing");
+  EXPECT_EQ(Reach("/x", Method::kOptions), "nothing");
+  EXPECT_EQ(Reach("/", Method::kPost), "405 GET, HEAD, OPTIONS") << "it has a route";
+  EXPECT_EQ(Reach("/%"), "400");
+}
+
+TEST(RouterStatus, NestingAndMergingNameWhatIsWrong) {
+  const auto error = [](auto&& build) {
+    Router router;
+    build(router);
+    return std::string(router.status().message());
+  };
+  const auto routes = [](const char* pattern) {
+    Router made;
+    made.Get(pattern, Named("x"));
+    return made;
+  };
+  EXPECT_THAT(error([&](Router& r) { r.Nest("/api/", routes("/a")); }), HasSubstr("\"/api/\""));
+  EXPECT_THAT(error([&](Router& r) { r.Nest("/", routes("/a")); }), HasSubstr("a prefix is like"));
+  EXPECT_THAT(error([&](Router& r) { r.Nest("/{*x}", routes("/a")); }),
+              HasSubstr("a prefix is like"));
+  EXPECT_THAT(error([&](Router& r) { r.Nest("/a", routes("b")); }), HasSubstr("\"b\""));
+  EXPECT_THAT(error([&](Router& r) { r.Get("/a/b", Named("x")).Nest("/a", routes("/b")); }),
+              HasSubstr("\"/a/b\": this method has a handler already"));
+  EXPECT_THAT(error([&](Router& r) { r.Get("/{x}/b", Named("x")).Merge(routes("/{y}")); }),
+              HasSubstr("\"/{y}\": the same place has another name, {x}"));
+  EXPECT_THAT(error([&](Router& r) { r.Nest("/{a}/{b}/{c}", routes("/{d}/{e}/{f}/{g}/{h}/{i}")); }),
+              HasSubstr("8 parameters"));
+  EXPECT_THAT(error([&](Router& r) { r.Fallback(Named("a")).Fallback(Named("b")); }),
+              HasSubstr("fallback already"));
+}
+
 }  // namespace
 }  // namespace corelane::http
