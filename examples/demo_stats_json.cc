@@ -1,8 +1,5 @@
-// The one translation unit with Boost.JSON.
-
 #include <algorithm>
 #include <boost/json.hpp>
-#include <boost/json/src.hpp>
 
 #include "examples/demo_app.h"
 

@@ -21,6 +21,7 @@ ALLOWED = {
     "runtime/metrics": ["runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core"],
     "tls": ["runtime", "core"],
     "http": ["tls", "runtime", "core"],
+    "http/json": ["http"],
     "grpc": ["http", "tls", "runtime", "core"],
     # Everything but real backends.
     "testing": ["http", "grpc", "tls", "runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core",
@@ -54,7 +55,7 @@ UNRESTRICTED = ["bazel", ""]
 
 # System libraries that only these folders, or these targets, may depend on. A library not named is free.
 EXTERNAL = {
-    "@sys//:boost": ["runtime", "runtime/*", "tls", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
+    "@sys//:boost": ["runtime", "runtime/*", "tls", "http/json", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
     "@sys//:boost_url": ["runtime", "http", "examples", "examples/*"],
     "@sys//:cli11": ["runtime/flags"],
     "@sys//:dpdk": ["driver/dpdk"],
