@@ -60,6 +60,16 @@ struct Router::Node {
   std::string allow;  // Empty: no route ends here.
   Handler fallback;   // Of what is below and has no route.
 
+  void ForEachHandler(const std::function<void(Handler&)>& visit) {
+    for (Handler& handler : handlers) {
+      if (handler) visit(handler);
+    }
+    if (fallback) visit(fallback);
+    for (const auto& child : text) child->ForEachHandler(visit);
+    if (param != nullptr) param->ForEachHandler(visit);
+    if (rest != nullptr) rest->ForEachHandler(visit);
+  }
+
   // The longest way down from here, and the most parameters on one.
   struct Reach {
     size_t segments = 0;
@@ -261,6 +271,12 @@ Router& Router::Nest(std::string_view prefix, Router inner) {
     break;
   }
   Absorb(*node, root, std::string(prefix));
+  return *this;
+}
+
+Router& Router::Use(Middleware middleware) {
+  CL_CHECK(middleware);
+  root_->ForEachHandler([&](Handler& handler) { handler = Wrap(middleware, std::move(handler)); });
   return *this;
 }
 

@@ -30,6 +30,7 @@
 #include "http/handler.h"
 #include "http/message.h"
 #include "http/method.h"
+#include "http/middleware.h"
 #include "http/task.h"
 
 namespace corelane::http {
@@ -97,6 +98,9 @@ class Router {
   Router& Fallback(F&& handler) {
     return SetFallback(MakeHandler(std::forward<F>(handler)));
   }
+
+  // Around every handler that is there by now, fallbacks included; see middleware.h.
+  Router& Use(Middleware middleware);
 
   // The first thing that was wrong with a pattern: what, in which, and what would be right.
   const absl::Status& status() const { return status_; }
