@@ -19,6 +19,7 @@ ALLOWED = {
     "runtime/bridge": ["runtime", "stack", "tcp", "udp", "core"],
     "runtime/flags": ["core"],
     "runtime/metrics": ["runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core"],
+    "runtime/resolver": ["runtime", "stack", "core"],
     "tls": ["runtime", "core"],
     "http": ["tls", "runtime", "core"],
     "http/json": ["http"],
