@@ -23,6 +23,7 @@ ALLOWED = {
     "tls": ["runtime", "core"],
     "http": ["tls", "runtime", "core"],
     "http/json": ["http"],
+    "http/h2": ["http", "core"],
     "grpc": ["http", "tls", "runtime", "core"],
     # Everything but real backends.
     "testing": ["http", "grpc", "tls", "runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core",
@@ -44,6 +45,7 @@ ALLOWED_TO_TESTS = {
 
 # Public targets besides the face of a folder. What is testonly may always be one.
 EXTRA_FACES = [
+    "//http:wire",  # Fields and syntax without the I/O shells, for http/h2.
     "//core:allocation_counter",  # Linking it replaces malloc.
     "//runtime/app:textproto",  # The only part of an App that needs Protobuf.
 ]
@@ -66,7 +68,7 @@ EXTERNAL = {
     "@sys//:protobuf": ["runtime/app", "grpc", "testing", "testing/*", "examples", "examples/*"],
     "@sys//:prometheus": ["runtime/metrics", "examples", "examples/*"],
     "@sys//:spdlog": ["runtime", "runtime/*", "examples", "examples/*", "bench", "bench/*"],
-    "@sys//:nghttp2": ["testing", "testing/*"],
+    "@sys//:nghttp2": ["http/h2", "testing", "testing/*"],
     "@sys//:grpcpp": ["testing", "testing/*"],
 }
 

@@ -1,0 +1,143 @@
+#include "http/h2/frame_scanner.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/bytes.h"
+
+namespace corelane::h2 {
+namespace {
+
+// RFC 9113 §3.4.
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+enum FrameType : uint8_t {
+  kData,
+  kHeaders,
+  kPriority,
+  kRstStream,
+  kSettings,
+  kPushPromise,
+  kPing,
+  kGoAway,
+  kWindowUpdate,
+  kContinuation,
+};
+
+constexpr uint8_t kAck = 0x1;
+constexpr uint8_t kEndHeaders = 0x4;
+
+}  // namespace
+
+FrameScanner::FrameScanner(bool server, const SessionOptions& options, SessionStats& stats)
+    : server_(server),
+      max_continuations_(options.max_continuations),
+      stats_(stats),
+      resets_(options.resets),
+      pings_(options.pings),
+      settings_(options.settings),
+      useless_(options.useless_frames),
+      preface_left_(server ? kPreface.size() : 0) {}
+
+size_t FrameScanner::Scan(std::string_view bytes, Instant now) {
+  size_t at = 0;
+  if (preface_left_ > 0) {
+    at = std::min(preface_left_, bytes.size());
+    if (kPreface.substr(kPreface.size() - preface_left_, at) != bytes.substr(0, at)) {
+      Fail(ErrorCode::kProtocolError, "bad connection preface");
+      return 0;
+    }
+    preface_left_ -= at;
+  }
+  while (at < bytes.size()) {
+    if (payload_left_ > 0) {
+      const size_t skipped = std::min<size_t>(payload_left_, bytes.size() - at);
+      payload_left_ -= static_cast<uint32_t>(skipped);
+      at += skipped;
+      continue;
+    }
+    const size_t begin = at;
+    const size_t taken = std::min(kHeaderSize - header_size_, bytes.size() - at);
+    std::memcpy(header_.data() + header_size_, bytes.data() + at, taken);
+    header_size_ += taken;
+    at += taken;
+    if (header_size_ < kHeaderSize) break;
+    header_size_ = 0;
+    const FrameHeader frame{LoadBe32(header_.data()) >> 8, header_[3], header_[4],
+                            LoadBe32(header_.data() + 5) & 0x7fffffff};
+    if (!OnFrame(frame, now)) return begin;
+    payload_left_ = frame.length;
+  }
+  return at;
+}
+
+bool FrameScanner::OnFrame(const FrameHeader& frame, Instant now) {
+  switch (frame.type) {
+    case kHeaders:
+    case kContinuation:
+      return OnFieldBlock(frame, now);
+    case kPing:
+      if ((frame.flags & kAck) != 0) return true;
+      return Limit(pings_, now, stats_.ping_floods, "too many PING frames");
+    case kSettings:
+      if ((frame.flags & kAck) != 0) return true;
+      return Limit(settings_, now, stats_.settings_floods, "too many SETTINGS frames");
+    case kRstStream:
+      // A client asks for nothing that a server's resets could cost it.
+      if (!server_) return true;
+      return Limit(resets_, now, stats_.reset_floods, "too many RST_STREAM frames");
+    case kData:
+    case kPushPromise:
+    case kGoAway:
+    case kWindowUpdate:
+      return true;
+    default:  // PRIORITY, which RFC 9113 §5.3.2 deprecates, and types that nobody here knows.
+      return Limit(useless_, now, stats_.useless_frame_floods, "too many frames of no use");
+  }
+}
+
+bool FrameScanner::OnFieldBlock(const FrameHeader& frame, Instant now) {
+  if (frame.type == kHeaders) {
+    continuations_ = 0;
+    if (server_ && !OnStreamId(frame.stream_id)) return false;
+  } else if (++continuations_ > max_continuations_) {
+    ++stats_.continuation_floods;
+    return Fail(ErrorCode::kEnhanceYourCalm, "too many CONTINUATION frames");
+  }
+  if (frame.length > 0 || (frame.flags & kEndHeaders) != 0) return true;
+  return Limit(useless_, now, stats_.useless_frame_floods, "too many frames of no use");
+}
+
+// RFC 9113 §5.1.1: a new stream's id is greater than all before, and closes those that it skips.
+bool FrameScanner::OnStreamId(uint32_t id) {
+  if (id % 2 == 0) return true;
+  if (id > last_stream_id_) {
+    const uint32_t expected = last_stream_id_ == 0 ? 1 : last_stream_id_ + 2;
+    if (id > expected) {
+      gaps_[next_gap_] = {expected, id - 2};
+      next_gap_ = (next_gap_ + 1) % kMaxGaps;
+    }
+    last_stream_id_ = id;
+    return true;
+  }
+  for (const Gap& gap : gaps_) {
+    if (id >= gap.first && id <= gap.last) {
+      return Fail(ErrorCode::kProtocolError, "HEADERS: stream id lower than that of one before");
+    }
+  }
+  return true;
+}
+
+bool FrameScanner::Fail(ErrorCode code, std::string_view reason) {
+  violation_ = {code, reason};
+  return false;
+}
+
+bool FrameScanner::Limit(TokenBucket& bucket, Instant now, uint64_t& counter,
+                         std::string_view reason) {
+  if (bucket.Take(now)) return true;
+  ++counter;
+  return Fail(ErrorCode::kEnhanceYourCalm, reason);
+}
+
+}  // namespace corelane::h2
