@@ -38,13 +38,9 @@ int Nghttp2Session::OnHeader(int32_t id, std::string_view name, std::string_view
   return kDropBlock;
 }
 
-// RFC 9113 §8.2.1: the message is malformed; the library alone would leave the field out.
-int Nghttp2Session::OnInvalidHeader(int32_t id) {
-  if (ending_) return 0;
-  ++stats_.malformed;
-  static_cast<void>(
-      nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR));
-  return kDropBlock;
+void Nghttp2Session::CountInvalid(int error) {
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) ++stats_.refused_streams;
+  if (error == NGHTTP2_ERR_HTTP_MESSAGING || error == NGHTTP2_ERR_HTTP_HEADER) ++stats_.malformed;
 }
 
 int Nghttp2Session::OnFrameReceived(const nghttp2_frame& frame) {

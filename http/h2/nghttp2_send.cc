@@ -262,7 +262,18 @@ int Nghttp2Session::SendBody(const uint8_t* header, size_t length) {
   return out_.size() >= options_.output_size ? NGHTTP2_ERR_PAUSE : 0;
 }
 
+void Nghttp2Session::OnEndSent(int32_t id) {
+  if (ending_ || nghttp2_session_get_stream_remote_close(session_.get(), id) != 0) return;
+  Nghttp2Stream* stream = Find(id);
+  if (stream != nullptr) Reset(*stream, ErrorCode::kNoError);
+}
+
 void Nghttp2Session::OnFrameSent(const nghttp2_frame& frame) {
+  const bool message = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
+  if (server_ && message && (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+      options_.reset_after_response) {
+    OnEndSent(frame.hd.stream_id);
+  }
   if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
     Nghttp2Stream* stream = Find(frame.hd.stream_id);
     if (stream != nullptr) stream->sent = true;

@@ -100,9 +100,11 @@ nghttp2_session_callbacks* Nghttp2Session::NewCallbacks() {
         return Self(self).OnHeader(frame->hd.stream_id, Text(name, name_size),
                                    Text(value, value_size));
       });
+  // RFC 9113 §8.2.1: the message is malformed; without this, the field would only be left out.
   nghttp2_session_callbacks_set_on_invalid_header_callback(
-      callbacks, [](S*, F* frame, const uint8_t*, size_t, const uint8_t*, size_t, uint8_t,
-                    void* self) { return Self(self).OnInvalidHeader(frame->hd.stream_id); });
+      callbacks, [](S*, F*, const uint8_t*, size_t, const uint8_t*, size_t, uint8_t, void*) {
+        return static_cast<int>(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE);
+      });
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
       callbacks, [](S*, uint8_t flags, int32_t id, const uint8_t* data, size_t size, void* self) {
         return Self(self).OnDataChunk(id, flags, Text(data, size));
@@ -110,8 +112,8 @@ nghttp2_session_callbacks* Nghttp2Session::NewCallbacks() {
   nghttp2_session_callbacks_set_on_frame_recv_callback(
       callbacks, [](S*, F* frame, void* self) { return Self(self).OnFrameReceived(*frame); });
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks,
-                                                               [](S*, F*, int, void* self) {
-                                                                 ++Self(self).stats_.malformed;
+                                                               [](S*, F*, int error, void* self) {
+                                                                 Self(self).CountInvalid(error);
                                                                  return 0;
                                                                });
   nghttp2_session_callbacks_set_on_stream_close_callback(

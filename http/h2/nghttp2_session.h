@@ -111,7 +111,7 @@ class Nghttp2Session final : public Session {
   int OnBeginFrame();
   int OnBeginHeaders(const nghttp2_frame& frame);
   int OnHeader(int32_t id, std::string_view name, std::string_view value);
-  int OnInvalidHeader(int32_t id);
+  void CountInvalid(int error);
   int OnDataChunk(int32_t id, uint8_t flags, std::string_view data);
   int OnFrameReceived(const nghttp2_frame& frame);
   void OnHeadersReceived(const nghttp2_frame& frame);
@@ -129,6 +129,7 @@ class Nghttp2Session final : public Session {
   ssize_t ReadBody(Nghttp2Stream& stream, size_t length, uint32_t& flags);
   void EndBody(Nghttp2Stream& stream, uint32_t& flags);
   int SendBody(const uint8_t* header, size_t length);
+  void OnEndSent(int32_t id);  // Of a response.
   void OnFrameSent(const nghttp2_frame& frame);
   void OnFrameNotSent(const nghttp2_frame& frame);
   nghttp2_data_provider Provider(Nghttp2Stream& stream, Body body);

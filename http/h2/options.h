@@ -20,6 +20,9 @@ struct SessionOptions {
   uint32_t max_header_list_size = 64 << 10;
   // A server takes extended CONNECT (RFC 8441).
   bool enable_connect_protocol = false;
+  // A server that has sent all of its response before the request has ended resets the stream with
+  // NO_ERROR (RFC 9113 §8.1), so that a body that nobody reads holds nothing.
+  bool reset_after_response = true;
 
   // How many bytes Stream-wise Write takes before it says "full".
   size_t send_buffer_size = 64 << 10;
@@ -43,6 +46,7 @@ struct SessionOptions {
 struct SessionStats {
   uint64_t sessions = 0;
   uint64_t streams = 0;            // Opened by either side.
+  uint64_t refused_streams = 0;    // Beyond max_concurrent_streams.
   uint64_t malformed = 0;          // Messages that were answered with a reset (RFC 9113 §8.1.1).
   uint64_t oversized_headers = 0;  // Beyond max_header_list_size.
   uint64_t connection_errors = 0;  // GOAWAY sent with an error, those below included.

@@ -190,6 +190,8 @@ TEST(Limits, ConcurrentStreams) {
   EXPECT_THAT(server.Answer(Request(1) + Request(3) + Request(5)),
               ElementsAre("RST_STREAM 5 REFUSED_STREAM"));
   EXPECT_EQ(server.session->open_streams(), 2u);
+  EXPECT_EQ(server.stats.refused_streams, 1u);
+  EXPECT_EQ(server.stats.malformed, 0u);
 }
 
 // For one that has acknowledged the limit, RFC 9113 §5.4.1 leaves a connection error.

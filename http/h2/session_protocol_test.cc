@@ -255,6 +255,24 @@ TEST(Requests, ABodyThatIsNotAsLongAsAnnounced) {
   }
 }
 
+TEST(Requests, MalformedOnesAreCountedOnce) {
+  const std::string bad[] = {
+      Request(1, kEndStream | kEndHeaders, Literal("connection", "x")),
+      Request(1, kEndStream | kEndHeaders, Literal("a", " b")),
+      Request(1, kEndStream | kEndHeaders, Literal("host", "b")),
+      Request(1, kEndStream | kEndHeaders, Literal(":path", "/")),
+      Request(1, kEndStream | kEndHeaders, Literal("content-length", "4")),
+      Frame(kHeaders, kEndStream | kEndHeaders, 1, Literal(":method", "GET")),
+  };
+  for (const std::string& bytes : bad) {
+    LoneServer server;
+    server.Start();
+    EXPECT_THAT(server.Answer(bytes), ElementsAre(kMalformed));
+    EXPECT_EQ(server.stats.malformed, 1u) << bytes;
+    EXPECT_THAT(server.handler.events, IsEmpty());
+  }
+}
+
 TEST(Requests, TrailersWithoutTheEndOfTheStream) {
   EXPECT_THAT(
       AnswerTo(Request(1, kEndHeaders) + Frame(kHeaders, kEndHeaders, 1, Literal("a", "b"))),

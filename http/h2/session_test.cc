@@ -182,6 +182,25 @@ TEST(Session, ResetIsSeenByTheOtherSide) {
   EXPECT_THAT(pair.client_handler.events, ElementsAre("closed 1 CANCEL"));
 }
 
+TEST(Session, AResponseThatIsCompleteEndsTheRequest) {
+  for (const bool reset : {true, false}) {
+    SessionOptions options;
+    options.reset_after_response = reset;
+    Pair pair(options);
+    Stream* stream = pair.Get(Body::Pushed(), {}, "POST");
+    pair.client->Write(*stream, "abc", false);
+    pair.Run();
+    Stream& at_server = *pair.server_handler.last;
+    EXPECT_EQ(pair.server->SubmitResponse(at_server, 413, {}, Body::Pushed()), SubmitResult::kOk);
+    EXPECT_EQ(pair.server->Write(at_server, "no", true), 2u);
+    pair.Run();
+    Events expected = {"response 413", "data 2 end"};
+    if (reset) expected.push_back("closed 1 NO_ERROR");
+    EXPECT_EQ(pair.client_handler.events, expected);
+    EXPECT_EQ(pair.server->open_streams(), reset ? 0u : 1u);
+  }
+}
+
 TEST(Session, RequestsBeyondTheServersLimitWait) {
   SessionOptions options;
   options.max_concurrent_streams = 1;
