@@ -21,7 +21,7 @@ namespace {
 
 constexpr Instant kNow{std::chrono::seconds(1)};
 
-// One connection: echoes a body, else says hello; trailers on /trailers.
+// One connection: echoes a body of up to 64 KiB, else says hello; trailers on /trailers.
 class Connection final : public Handler {
  public:
   Connection(int fd, const SessionOptions& options, SessionStats& stats)
