@@ -246,13 +246,19 @@ void Nghttp2Session::Drain() {
   if (draining_ || ending_ || closed_) return;
   draining_ = true;
   if (!server_) {
-    static_cast<void>(
-        nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0));
+    SubmitLastGoAway();
     return;
   }
   static_cast<void>(nghttp2_submit_shutdown_notice(session_.get()));
   drain_ping_ = true;
   Ping(kDrainPing);
+}
+
+// A client's last word, when all of its requests have ended: the library listens no more after it.
+void Nghttp2Session::SubmitLastGoAway() {
+  if (open_streams_ > 0) return;
+  static_cast<void>(
+      nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0));
 }
 
 void Nghttp2Session::OnPingAckReceived(const nghttp2_frame& frame) {
@@ -317,6 +323,7 @@ void Nghttp2Session::Close(Nghttp2Stream& stream, ErrorCode code, bool unprocess
   if (stream.announced) handler_.OnClosed(stream, code, unprocessed);
   std::unique_ptr<Nghttp2Stream> owned(&stream);
   if (spare_.size() < kMaxSpareStreams) spare_.push_back(std::move(owned));
+  if (!server_ && draining_ && !ending_) SubmitLastGoAway();
 }
 
 void Nghttp2Session::CloseUnsent(Nghttp2Stream& stream, ErrorCode code) {

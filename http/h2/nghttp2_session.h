@@ -106,6 +106,7 @@ class Nghttp2Session final : public Session {
   // nghttp2's callbacks: they find the session and call what is below.
   static nghttp2_session_callbacks* NewCallbacks();
   void SubmitPreface();
+  void SubmitLastGoAway();
 
   // Receiving.
   int OnBeginFrame();

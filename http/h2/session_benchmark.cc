@@ -14,7 +14,8 @@ namespace {
 std::string PreparedRequests(uint32_t count, std::string& first) {
   testing::Recorder handler;
   SessionStats stats;
-  const SessionOptions options;
+  SessionOptions options;
+  options.connection_window_size = 0x7fffffff;  // The prepared frames open it no further.
   const auto client = Session::Client(options, handler, stats);
   client->Receive(
       testing::Frame(testing::kSettings, 0, 0, testing::Be(3, 2) + testing::Be(0x7fffffff, 4)),

@@ -245,6 +245,34 @@ TEST(Session, DrainFinishesWhatIsInFlight) {
                           "closed 1 NO_ERROR", "response 200 end", "closed 3 NO_ERROR"));
 }
 
+TEST(Session, DrainOfAnIdleServerTakesOneMoreRoundTrip) {
+  Pair pair;
+  pair.Run();
+  pair.server->Drain();
+  EXPECT_FALSE(pair.server->finished());
+  pair.Run();
+  EXPECT_TRUE(pair.server->finished());
+}
+
+TEST(Session, AClientThatDrainsStillSendsTheRequestsThatWait) {
+  SessionOptions options;
+  options.max_concurrent_streams = 1;
+  Pair pair(options);
+  pair.server_handler.on_request = [&](Stream& stream, const RequestHead&, bool) {
+    static_cast<void>(pair.server->SubmitResponse(stream, 200, {}, Body::None()));
+  };
+  pair.Run();
+  pair.Get();
+  pair.Get();
+  pair.client->Drain();
+  EXPECT_EQ(pair.Get(), nullptr);
+  pair.Run();
+  EXPECT_THAT(pair.client_handler.events, ElementsAre("response 200 end", "closed 1 NO_ERROR",
+                                                      "response 200 end", "closed 3 NO_ERROR"));
+  EXPECT_EQ(pair.server_handler.events.back(), "goaway NO_ERROR 0");
+  EXPECT_TRUE(pair.client->finished() && pair.server->finished());
+}
+
 TEST(Session, RequestsTheServerHasNotSeenAreUnprocessedAfterGoAway) {
   SessionOptions options;
   options.max_concurrent_streams = 1;
