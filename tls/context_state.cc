@@ -111,7 +111,6 @@ absl::Status ContextState::Apply(const CommonOptions& options) {
   }
   SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_read_ahead(ctx, 1);
   if (absl::Status status = SetAlpn(options.alpn); !status.ok()) return status;
   return OpenKeyLog(options.key_log_file);

@@ -134,10 +134,7 @@ Engine::Result Engine::Read(std::span<char> to) {
     if (result != 1) {
       // What was read comes first; the library says the same again.
       if (read > 0) break;
-      const Result why = NotDone(result);
-      // A message of the handshake's, a ticket perhaps: what comes behind it may be there already.
-      if (why.status == Status::kWantInput && input_begin_ < input_end_) continue;
-      return why;
+      return NotDone(result);
     }
     read += size;
   }
@@ -196,6 +193,14 @@ std::string_view Engine::Output() {
 void Engine::OnSent(size_t size) {
   CL_DCHECK(size <= sending_.size() - sent_);
   sent_ += size;
+}
+
+size_t Engine::DropOutput() {
+  const size_t dropped = output_size();
+  sending_.clear();
+  waiting_.clear();
+  sent_ = 0;
+  return dropped;
 }
 
 Engine::Result Engine::NotDone(int result) {

@@ -76,7 +76,10 @@ class Engine {
   // What is to be sent next; stays where it is until OnSent, whatever else is called.
   std::string_view Output();
   void OnSent(size_t size);
-  bool has_output() const { return sent_ < sending_.size() || !waiting_.empty(); }
+  bool has_output() const { return output_size() > 0; }
+  size_t output_size() const { return sending_.size() - sent_ + waiting_.size(); }
+  // For a transport that takes no more: returns how much that was.
+  size_t DropOutput();
 
   // After kError.
   error_code error() const { return error_; }
@@ -109,7 +112,6 @@ class Engine {
   void Name(std::string_view server);
   void AttachBio();
 
-  size_t output_size() const { return sending_.size() - sent_ + waiting_.size(); }
   // What a call that did not succeed waits for.
   Result NotDone(int result);
   Result Fail(error_code error);
