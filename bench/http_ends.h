@@ -14,7 +14,7 @@
 #include "bench/options.h"
 #include "core/ip_address.h"
 #include "core/time.h"
-#include "http/h1_parser.h"
+#include "http/h1/parser.h"
 #include "stack/stack.h"
 
 namespace corelane::bench {

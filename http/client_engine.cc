@@ -4,8 +4,8 @@
 #include <boost/asio/error.hpp>
 #include <cstring>
 
-#include "http/h1_serializer.h"
-#include "http/syntax.h"
+#include "http/h1/serializer.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::http {
 namespace {

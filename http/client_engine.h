@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "http/buffer.h"
-#include "http/chunked.h"
-#include "http/h1_parser.h"
-#include "http/method.h"
+#include "http/h1/chunked.h"
+#include "http/h1/parser.h"
+#include "http/wire/buffer.h"
+#include "http/wire/method.h"
 
 namespace corelane::http {
 

@@ -1,6 +1,6 @@
 #include "http/extract.h"
 
-#include "http/syntax.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::http {
 namespace {

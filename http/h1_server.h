@@ -27,14 +27,14 @@
 #include <string_view>
 
 #include "core/time.h"
-#include "http/buffer.h"
-#include "http/chunked.h"
-#include "http/h1_parser.h"
-#include "http/h1_serializer.h"
+#include "http/h1/chunked.h"
+#include "http/h1/parser.h"
+#include "http/h1/serializer.h"
 #include "http/message.h"
 #include "http/router.h"
 #include "http/server_options.h"
 #include "http/task.h"
+#include "http/wire/buffer.h"
 
 namespace corelane::http {
 

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "http/h1_parser_harness.h"
+#include "http/h1/parser_harness.h"
 #include "http/h1_server.h"
 
 namespace corelane::http {

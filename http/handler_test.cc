@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "http/h1_parser.h"
+#include "http/h1/parser.h"
 
 namespace corelane::http {
 namespace {

@@ -1,7 +1,7 @@
 #include "http/message.h"
 
-#include "http/h1_serializer.h"
-#include "http/syntax.h"
+#include "http/h1/serializer.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::http {
 

@@ -15,10 +15,10 @@
 #include <utility>
 
 #include "core/time.h"
-#include "http/fields.h"
-#include "http/h1_parser.h"
-#include "http/method.h"
+#include "http/h1/parser.h"
 #include "http/task.h"
+#include "http/wire/fields.h"
+#include "http/wire/method.h"
 
 namespace corelane::http {
 

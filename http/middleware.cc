@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "http/syntax.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::http {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "http/syntax.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::http {
 namespace {

@@ -29,9 +29,9 @@
 #include "absl/status/status.h"
 #include "http/handler.h"
 #include "http/message.h"
-#include "http/method.h"
 #include "http/middleware.h"
 #include "http/task.h"
+#include "http/wire/method.h"
 
 namespace corelane::http {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "core/time.h"
-#include "http/h1_parser.h"
+#include "http/h1/parser.h"
 
 namespace corelane::http {
 

@@ -21,9 +21,11 @@ ALLOWED = {
     "runtime/metrics": ["runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core"],
     "runtime/resolver": ["runtime", "stack", "core"],
     "tls": ["runtime", "core"],
-    "http": ["tls", "runtime", "core"],
+    "http/wire": ["core"],
+    "http/h1": ["http/wire", "core"],
+    "http": ["http/wire", "http/h1", "http/h2", "tls", "runtime", "core"],
     "http/json": ["http"],
-    "http/h2": ["http", "core"],
+    "http/h2": ["http/wire", "core"],
     "grpc": ["http", "tls", "runtime", "core"],
     # Everything but real backends.
     "testing": ["http", "grpc", "tls", "runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core",
@@ -45,7 +47,6 @@ ALLOWED_TO_TESTS = {
 
 # Public targets besides the face of a folder. What is testonly may always be one.
 EXTRA_FACES = [
-    "//http:wire",  # Fields and syntax without the I/O shells, for http/h2.
     "//core:allocation_counter",  # Linking it replaces malloc.
     "//runtime/app:textproto",  # The only part of an App that needs Protobuf.
 ]

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "http/syntax.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::h2 {
 namespace {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "http/buffer.h"
-#include "http/fields.h"
 #include "http/h2/session.h"
+#include "http/wire/buffer.h"
+#include "http/wire/fields.h"
 
 namespace corelane::h2 {
 

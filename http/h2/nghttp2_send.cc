@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "http/h2/nghttp2_session.h"
-#include "http/syntax.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::h2 {
 namespace {

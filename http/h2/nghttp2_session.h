@@ -23,10 +23,10 @@
 
 #include "core/intrusive_list.h"
 #include "core/time.h"
-#include "http/buffer.h"
 #include "http/h2/field_block.h"
 #include "http/h2/frame_scanner.h"
 #include "http/h2/session.h"
+#include "http/wire/buffer.h"
 
 namespace corelane::h2 {
 

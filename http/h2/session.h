@@ -39,9 +39,9 @@
 #include <string_view>
 
 #include "core/time.h"
-#include "http/fields.h"
 #include "http/h2/error_code.h"
 #include "http/h2/options.h"
+#include "http/wire/fields.h"
 
 namespace corelane::h2 {
 

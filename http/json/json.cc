@@ -3,7 +3,7 @@
 // The one translation unit with Boost.JSON's definitions.
 #include <boost/json/src.hpp>
 
-#include "http/syntax.h"
+#include "http/wire/syntax.h"
 
 namespace corelane::http {
 namespace {
