@@ -1,5 +1,7 @@
 // The demo application on kernel sockets, for checks by hand: demo_kernel [PORT].
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>

@@ -4,6 +4,8 @@
 #define CORELANE_HTTP_CONNECTION_GROUP_H_
 
 #include <cstddef>
+#include <memory>
+#include <utility>
 
 #include "core/check.h"
 #include "http/server_options.h"
@@ -12,14 +14,14 @@ namespace corelane::http {
 
 class ConnectionGroup {
  public:
-  // A connection; in the group while it lives.
+  // A connection; in the group, which it keeps, while it lives.
   class Member {
    public:
-    explicit Member(ConnectionGroup& group) : group_(group) {
-      next_ = group.first_;
+    explicit Member(std::shared_ptr<ConnectionGroup> group) : group_(std::move(group)) {
+      next_ = group_->first_;
       if (next_ != nullptr) next_->previous_ = this;
-      group.first_ = this;
-      ++group.size_;
+      group_->first_ = this;
+      ++group_->size_;
     }
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
@@ -31,16 +33,18 @@ class ConnectionGroup {
 
    protected:
     ~Member() {
-      (previous_ != nullptr ? previous_->next_ : group_.first_) = next_;
+      (previous_ != nullptr ? previous_->next_ : group_->first_) = next_;
       if (next_ != nullptr) next_->previous_ = previous_;
-      --group_.size_;
-      if (group_.size_ == 0 && group_.on_empty_ != nullptr) group_.on_empty_(group_.context_);
+      --group_->size_;
+      if (group_->size_ == 0 && group_->on_empty_ != nullptr) group_->on_empty_(group_->context_);
     }
+
+    ConnectionGroup& group() { return *group_; }
 
    private:
     friend class ConnectionGroup;
 
-    ConnectionGroup& group_;
+    const std::shared_ptr<ConnectionGroup> group_;
     Member* previous_ = nullptr;
     Member* next_ = nullptr;
   };

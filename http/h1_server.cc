@@ -8,12 +8,15 @@ namespace {
 
 constexpr size_t kHeadBuffer = 4096;
 constexpr size_t kBodyBuffer = 65536;
+constexpr size_t kTunnelBuffer = 16384;
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RFC 9113 §3.4
 constexpr size_t kFlushBytes = 64 << 10;  // Responses gather up to this.
 
 }  // namespace
 
-H1Server::H1Server(const Router& router, const ServerOptions& options, ServerStats& stats)
-    : router_(router), options_(options), stats_(stats) {
+H1Server::H1Server(const Router& router, const ServerOptions& options, ServerStats& stats,
+                   const ConnectionInfo& connection)
+    : router_(router), options_(options), stats_(stats), connection_(connection) {
   parser_.Start(options_.head);
 }
 
@@ -23,6 +26,7 @@ IoAction H1Server::Next(Instant now, int64_t unix_seconds) {
   now_ = now;
   unix_seconds_ = unix_seconds;
   if (idle_since_ == kNever) idle_since_ = now;
+  if (writing_ && !failed_) return IoAction::kWait;  // What is being sent must stay where it is.
   in_next_ = true;
   Step step;
   while (!step.has_value()) {
@@ -65,18 +69,28 @@ IoAction H1Server::Next(Instant now, int64_t unix_seconds) {
 
 // --- Input ---
 
-std::span<char> H1Server::ReadBuffer() { return {in_.data() + in_.size(), in_.room()}; }
+std::span<char> H1Server::ReadBuffer() {
+  if (watching_) return watch_;
+  return {in_.data() + in_.size(), in_.room()};
+}
 
 void H1Server::OnRead(size_t size, Instant now) {
   now_ = now;
+  reading_ = false;
   if (read_since_ != kNever) body_waited_ += now - read_since_;
   read_since_ = kNever;
   if (size == 0) eof_ = true;
-  in_.Commit(size);
+  if (std::exchange(watching_, false)) {
+    in_.Append({watch_.data(), size});  // Watch() has made sure that nothing moves.
+  } else {
+    in_.Commit(size);
+  }
 }
 
 void H1Server::OnWritten(size_t size, Instant now) {
   now_ = now;
+  writing_ = false;
+  if (failed_) return;
   const size_t from_head = std::min(size, out_.size());
   out_.Consume(from_head);
   body_out_.remove_prefix(size - from_head);
@@ -84,10 +98,14 @@ void H1Server::OnWritten(size_t size, Instant now) {
 
 void H1Server::OnDeadline(Instant now) {
   now_ = now;
-  read_since_ = kNever;
+  if (now < deadline_) return;
   if (!WantsWrite() && (phase_ == Phase::kLinger || idle())) {
     phase_ = Phase::kClosed;  // Nothing to answer.
     return;
+  }
+  if (handler_runs() && !WantsWrite() && wait_.due() <= now) {
+    if (wait_.TimeOut(now) && wait_.outside()) CancelOutside();
+    return;  // Else Next resumes it.
   }
   ++stats_.timeouts;
   if (WantsWrite()) return Abort();
@@ -109,7 +127,7 @@ void H1Server::OnDeadline(Instant now) {
 }
 
 void H1Server::OnFailure() {
-  read_since_ = kNever;
+  if (failed_ || phase_ == Phase::kClosed) return;
   ++stats_.aborted;
   Abort();
 }
@@ -121,21 +139,33 @@ void H1Server::Abort() {
   body_failed_ = true;
   out_.Clear();
   body_out_ = {};
-  const bool runs = phase_ == Phase::kHandler || phase_ == Phase::kStreamWait;
-  if (runs && waiting_ == Waiting::kOutside) return;
-  waiter_ = {};
+  if (handler_runs() && wait_.outside()) return CancelOutside();
+  wait_.Clear();
   task_ = {};
   wait_task_ = {};
   phase_ = Phase::kClosed;
 }
 
+void H1Server::Stop() {
+  stopping_ = true;
+  if (tunnel_) Interrupt();  // Its source looks whether the server stops.
+}
+
 H1Server::Step H1Server::Write() {
-  deadline_ = now_ + options_.write_timeout;
-  return IoAction::kWrite;
+  if (!writing_) write_until_ = now_ + options_.write_timeout;
+  deadline_ = write_until_;
+  return std::exchange(writing_, true) ? IoAction::kWait : IoAction::kWrite;
 }
 
 H1Server::Step H1Server::Read(Instant deadline) {
   deadline_ = deadline;
+  return std::exchange(reading_, true) ? IoAction::kWait : IoAction::kRead;
+}
+
+H1Server::Step H1Server::Watch() {
+  const bool whole = body_.done() && in_.size() == body_at_;  // Nothing of the next request yet.
+  if (reading_ || eof_ || failed_ || !whole || in_.room() < kWatchBytes) return IoAction::kWait;
+  reading_ = watching_ = true;
   return IoAction::kRead;
 }
 
@@ -143,6 +173,9 @@ H1Server::Step H1Server::Read(Instant deadline) {
 
 H1Server::Step H1Server::StepHead() {
   if (out_.size() >= kFlushBytes) return Write();
+  if (requests_ == 0 && options_.http2) {
+    if (const Step step = DetectHttp2()) return step;
+  }
   switch (parser_.Parse(in_.view())) {
     case ParseStatus::kDone:
       Dispatch();
@@ -159,14 +192,28 @@ H1Server::Step H1Server::StepHead() {
     phase_ = Phase::kFlush;
     return std::nullopt;
   }
+  return ReadMoreHead();
+}
+
+H1Server::Step H1Server::ReadMoreHead() {
   if (in_.empty()) {
     head_since_ = kNever;
-    in_.Prepare(kHeadBuffer);
+    if (!reading_) in_.Prepare(kHeadBuffer);
     return Read(idle_since_ + options_.idle_timeout);
   }
   if (head_since_ == kNever) head_since_ = now_;
-  if (in_.room() == 0) in_.Prepare(std::max(in_.size(), kHeadBuffer));
+  if (!reading_ && in_.room() == 0) in_.Prepare(std::max(in_.size(), kHeadBuffer));
   return Read(head_since_ + options_.head_timeout);
+}
+
+H1Server::Step H1Server::DetectHttp2() {
+  const std::string_view seen = in_.view();
+  if (seen.size() < 3 || !kHttp2Preface.starts_with(seen.substr(0, kHttp2Preface.size()))) {
+    return std::nullopt;
+  }
+  if (seen.size() >= kHttp2Preface.size()) return IoAction::kHttp2;
+  if (eof_ || stopping_) return std::nullopt;
+  return ReadMoreHead();
 }
 
 void H1Server::Dispatch() {
@@ -177,10 +224,18 @@ void H1Server::Dispatch() {
   body_at_ = head_size_;
   RequestHead head = parser_.head(in_.view());
   body_.Start(head.body);
-  if (!body_.done() && in_.room() + (in_.size() - head_size_) < kBodyBuffer) {
-    in_.Prepare(kBodyBuffer - (in_.size() - head_size_));  // Before views are handed out.
+  const size_t wanted = !body_.done()                             ? kBodyBuffer
+                        : head.fields.Find("Upgrade").has_value() ? kTunnelBuffer
+                                                                  : 0;
+  if (in_.room() + (in_.size() - head_size_) < wanted) {
+    in_.Prepare(wanted - (in_.size() - head_size_));  // Before views are handed out.
     head = parser_.head(in_.view());
   }
+  StartRequest(head);
+  Route();
+}
+
+void H1Server::StartRequest(const RequestHead& head) {
   keep_alive_ = head.keep_alive && !stopping_ &&
                 (options_.max_requests == 0 || requests_ < options_.max_requests);
   expect_continue_ = head.expect_continue;
@@ -192,32 +247,23 @@ void H1Server::Dispatch() {
   content_slice_ = {};
   polled_.reset();
   timed_out_ = false;
+  wait_.Reset();
   request_ = Request(head, this);
-  if (head.method == Method::kUnknown || head.method == Method::kConnect) {
-    Respond(Response::Static("text/plain", "this method is not implemented\n", 501));
-    return;
+}
+
+void H1Server::Route() {
+  const Method method = request_.method();
+  if (method == Method::kUnknown || method == Method::kConnect) {
+    return Respond(Response::Static("text/plain", "this method is not implemented\n", 501));
   }
-  match_ = router_.Match(head.method, head.path, request_.mutable_params(), path_scratch_);
-  switch (match_.kind) {
-    case RouteMatch::Kind::kNotFound:
-      return Respond(Response::Static("text/plain", "not found\n", 404));
-    case RouteMatch::Kind::kBadPath:
-      return Respond(Response::Static("text/plain", "the path is malformed\n", 400));
-    case RouteMatch::Kind::kMethodNotAllowed:
-      return Respond(std::move(
-          Response::Static("text/plain", "method not allowed\n", 405).Add("Allow", match_.allow)));
-    case RouteMatch::Kind::kOptions:
-      return Respond(std::move(Response(204).Add("Allow", match_.allow)));
-    case RouteMatch::Kind::kFound:
-      break;
-  }
+  match_ = router_.Match(method, request_.path(), request_.mutable_params(), path_scratch_);
+  if (match_.kind != RouteMatch::Kind::kFound) return Respond(AnswerUnrouted(match_));
   if (match_.handler->coroutine) {
-    waiting_ = Waiting::kOutside;
     phase_ = Phase::kHandler;
     return;
   }
   if (body_.done()) return RunPlain({});
-  if (head.body.length > options_.max_content_bytes) {
+  if (body_.framing().length > options_.max_content_bytes) {
     return Respond(Response::Static("text/plain", "the body is too large\n", 413));
   }
   phase_ = Phase::kCollect;
@@ -240,16 +286,22 @@ H1Server::Step H1Server::ReadMoreBody() {
     if (RawBody().empty()) out_.Append(kContinue);
   }
   if (WantsWrite()) return Write();
+  if (reading_) return Read(body_until_);
   // Make room behind the head, which views point to: move the rest of the body down to it.
-  if (body_at_ > head_size_ && in_.room() < kBodyBuffer / 2) {
+  if (body_at_ > head_size_ && (in_.size() == body_at_ || in_.room() < kBodyBuffer / 2)) {
     in_.Erase(head_size_, body_at_);
     body_at_ = head_size_;
   }
-  read_since_ = now_;
-  const auto seconds =
-      static_cast<int64_t>(body_bytes_ / std::max<uint64_t>(options_.body_bytes_per_second, 1));
-  const Duration allowed = options_.body_grace + std::chrono::seconds(seconds);
-  return Read(now_ + std::max(allowed - body_waited_, Duration::zero()));
+  if (tunnel_) {
+    body_until_ = kNever;
+  } else {
+    read_since_ = now_;
+    const auto seconds =
+        static_cast<int64_t>(body_bytes_ / std::max<uint64_t>(options_.body_bytes_per_second, 1));
+    const Duration allowed = options_.body_grace + std::chrono::seconds(seconds);
+    body_until_ = now_ + std::max(allowed - body_waited_, Duration::zero());
+  }
+  return Read(body_until_);
 }
 
 H1Server::Step H1Server::StepCollect() {
@@ -304,6 +356,7 @@ std::optional<BodyChunk> H1Server::PollBody() {
     if (!step.data.empty()) return BodyChunk{Kind::kData, step.data};
     if (body_.done()) break;
     if (!eof_) return std::nullopt;
+    if (tunnel_) break;
     ++stats_.aborted;
     body_failed_ = true;
     return BodyChunk{Kind::kFailed, {}};
@@ -311,28 +364,18 @@ std::optional<BodyChunk> H1Server::PollBody() {
   return BodyChunk{Kind::kEnd, {}};
 }
 
-void H1Server::AwaitBody(std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
-  waiting_ = Waiting::kBody;
-  Notify();
+void H1Server::Interrupt() {
+  if (wait_.Interrupt()) NotifyOutside();
 }
 
-void H1Server::AwaitSleep(Duration duration, std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
-  waiting_ = Waiting::kSleep;
-  sleep_for_ = duration;
-  wake_at_ = kNever;
-  Notify();
-}
-
-void H1Server::Notify() {
-  if (!in_next_ && notify_ != nullptr) notify_(notify_context_);
+void H1Server::SetTimeout(Duration duration) {
+  wait_.SetTimeout(duration, now_);
+  NotifyOutside();
 }
 
 void H1Server::ResumeWaiter() {
-  waiting_ = Waiting::kOutside;
   const bool outer = std::exchange(in_next_, true);
-  std::exchange(waiter_, {}).resume();
+  wait_.Resume();
   in_next_ = outer;
 }
 
@@ -341,7 +384,7 @@ void H1Server::ResumeWaiter() {
 template <class T>
 bool H1Server::Drive(Task<T>& task, Step& step) {
   while (!task.done()) {
-    if (waiting_ != Waiting::kOutside && failed_) {  // It waits for us only: it can go.
+    if (!wait_.outside() && failed_) {  // It waits for us only: it can go.
       Abort();
       return false;
     }
@@ -349,29 +392,26 @@ bool H1Server::Drive(Task<T>& task, Step& step) {
       step = Write();
       return false;
     }
-    deadline_ = kNever;
-    switch (waiting_) {
-      case Waiting::kOutside:
-        step = IoAction::kWait;
-        return false;
-      case Waiting::kSleep:
-        if (wake_at_ == kNever) wake_at_ = now_ + sleep_for_;
-        if (!stopping_ && now_ < wake_at_) {
-          step = IoAction::kSleep;
-          return false;
-        }
-        break;
-      case Waiting::kBody:
-        polled_ = PollBody();
-        if (!polled_.has_value()) {
-          step = ReadMoreBody();
-          return false;
-        }
-        break;
-    }
+    step = Await();
+    if (step.has_value()) return false;
     ResumeWaiter();
   }
   return true;
+}
+
+H1Server::Step H1Server::Await() {
+  if (wait_.Over(now_, stopping_)) return std::nullopt;
+  Step step;
+  deadline_ = kNever;
+  if (wait_.wants_body()) {
+    polled_ = PollBody();
+    if (polled_.has_value()) return std::nullopt;
+    step = ReadMoreBody();
+  } else {
+    step = Watch();
+  }
+  if (!writing_) deadline_ = std::min(deadline_, wait_.due());
+  return step;
 }
 
 H1Server::Step H1Server::StepHandler() {

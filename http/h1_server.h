@@ -1,19 +1,8 @@
-// One HTTP/1.1 connection of a server as a sans-IO engine. serve.h drives it over a stream.
-//
-// Call Next and do what it says, until kClose:
-//
-//   kRead     receive into ReadBuffer(), then OnRead(size), 0 for the end of the stream
-//   kWrite    send a prefix of WriteBuffers(), then OnWritten(size)
-//   kSleep    wait until wake_at() or Stop
-//   kWait     wait until the callback of set_notify is called
-//   kShutdown end the sending side, then go on
-//   kClose    done
-//
-// While it waits, deadline() holds: when it passes, break the wait off and call OnDeadline. When
-// the stream fails, call OnFailure. Either way, go on with Next.
+// One HTTP/1.1 connection of a server as a sans-IO engine.
 //
 // Responses to pipelined requests gather in one write; a large body goes out beside its head
-// without a copy. The buffers are kept for the life of the connection. Not thread-safe.
+// without a copy. The buffers are kept for the life of the connection. While a handler waits for
+// something else than the client, a small read is under way that sees the client go away.
 
 #ifndef CORELANE_HTTP_H1_SERVER_H_
 #define CORELANE_HTTP_H1_SERVER_H_
@@ -30,46 +19,32 @@
 #include "http/h1/chunked.h"
 #include "http/h1/parser.h"
 #include "http/h1/serializer.h"
+#include "http/handler_wait.h"
 #include "http/message.h"
 #include "http/router.h"
+#include "http/server_engine.h"
 #include "http/server_options.h"
 #include "http/task.h"
 #include "http/wire/buffer.h"
 
 namespace corelane::http {
 
-enum class IoAction : uint8_t { kRead, kWrite, kSleep, kWait, kShutdown, kClose };
-
-class H1Server final : private HandlerContext {
+class H1Server final : public ServerEngine, private HandlerContext {
  public:
-  // All three must outlive the engine.
-  H1Server(const Router& router, const ServerOptions& options, ServerStats& stats);
-  ~H1Server();
-  H1Server(const H1Server&) = delete;
-  H1Server& operator=(const H1Server&) = delete;
+  // All must outlive the engine.
+  H1Server(const Router& router, const ServerOptions& options, ServerStats& stats,
+           const ConnectionInfo& connection);
+  ~H1Server() override;
 
-  // `unix_seconds` is for the Date field.
-  IoAction Next(Instant now, int64_t unix_seconds);
-
-  std::span<char> ReadBuffer();
-  void OnRead(size_t size, Instant now);
-  std::array<std::string_view, 2> WriteBuffers() const { return {out_.view(), body_out_}; }
-  void OnWritten(size_t size, Instant now);
-  Instant deadline() const { return deadline_; }
-  void OnDeadline(Instant now);
-  void OnFailure();
-  Instant wake_at() const { return wake_at_; }
-
-  // Called when something outside has resumed the handler, and Next has something new to say.
-  void set_notify(void (*notify)(void*), void* context) {
-    notify_ = notify;
-    notify_context_ = context;
-  }
-
-  // Finish what is in flight, then close.
-  void Stop() { stopping_ = true; }
-  // Between two requests: a pending read may be broken off.
-  bool idle() const { return phase_ == Phase::kHead && in_.empty(); }
+  IoAction Next(Instant now, int64_t unix_seconds) override;
+  std::span<char> ReadBuffer() override;
+  void OnRead(size_t size, Instant now) override;
+  std::array<std::string_view, 2> WriteBuffers() const override { return {out_.view(), body_out_}; }
+  void OnWritten(size_t size, Instant now) override;
+  void OnDeadline(Instant now) override;
+  void OnFailure() override;
+  void Stop() override;
+  std::string_view TakeInput() override { return in_.view(); }
 
  private:
   enum class Phase : uint8_t {
@@ -84,13 +59,24 @@ class H1Server final : private HandlerContext {
     kLinger,
     kClosed,
   };
-  enum class Waiting : uint8_t { kOutside, kBody, kSleep };
 
   // HandlerContext
   std::optional<BodyChunk> PollBody() override;
-  void AwaitBody(std::coroutine_handle<> waiter) override;
-  void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) override;
+  void AwaitBody(std::coroutine_handle<> waiter) override {
+    Suspend(HandlerWait::For::kBody, Duration::max(), waiter);
+  }
+  void AwaitBodyOr(Duration most, std::coroutine_handle<> waiter) override {
+    Suspend(HandlerWait::For::kBodyOr, most, waiter);
+  }
+  void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) override {
+    Suspend(HandlerWait::For::kSleep, duration, waiter);
+  }
+  void Interrupt() override;
   bool stopping() const override { return stopping_; }
+  void SetTimeout(Duration duration) override;
+  bool timed_out() const override { return wait_.timed_out(); }
+  Fields trailers() const override { return body_.trailers(); }
+  const ConnectionInfo& connection() const override { return connection_; }
   uint64_t max_content_bytes() const override { return options_.max_content_bytes; }
 
   // Each does a step of its phase; nullopt: go on with the phase that is now.
@@ -105,21 +91,38 @@ class H1Server final : private HandlerContext {
   Step StepFlush();
   Step StepLinger();
 
+  // Between two requests, with nothing of the next.
+  bool idle() const { return phase_ == Phase::kHead && in_.empty(); }
+  // The client speaks HTTP/2, or may yet.
+  Step DetectHttp2();
+  Step ReadMoreHead();
   void Dispatch();
+  void StartRequest(const RequestHead& head);
+  void Route();
   void RunPlain(std::string_view content);
   // Drives task_ or wait_task_; true when it has ended.
   template <class T>
   bool Drive(Task<T>& task, Step& step);
+  // Asks what the handler waits for to end early.
+  void CancelOutside() { phase_ == Phase::kHandler ? task_.Cancel() : wait_task_.Cancel(); }
+  // What a task that cannot go on waits for.
+  Step Await();
   template <class T>
   void Start(Task<T>& task) {
-    waiting_ = Waiting::kOutside;
-    task.Start([](void* self) { static_cast<H1Server*>(self)->Notify(); }, this);
+    wait_.Clear();
+    task.Start([](void* self) { static_cast<H1Server*>(self)->NotifyOutside(); }, this);
+  }
+  void Suspend(HandlerWait::For what, Duration most, std::coroutine_handle<> waiter) {
+    wait_.Suspend(what, most, waiter);
+    NotifyOutside();
   }
   void ResumeWaiter();
   void TakeResponse();
 
   void Respond(Response response);
   void RespondError(int status, std::string_view reason);
+  bool StartTunnel();
+  void WriteLastChunk();
   void WriteHead(const Response& response, std::optional<uint64_t> length);
   Step PullSource();
   bool CanSwallowBody() const;
@@ -132,26 +135,33 @@ class H1Server final : private HandlerContext {
   Step ReadMoreBody();
   Step Write();
   Step Read(Instant deadline);
+  // While a handler waits for something else: sees whether the client is still there.
+  Step Watch();
   bool WantsWrite() const { return !out_.empty() || !body_out_.empty(); }
-  void Notify();
+  bool handler_runs() const { return phase_ == Phase::kHandler || phase_ == Phase::kStreamWait; }
+  void NotifyOutside() {
+    if (!in_next_) Notify();
+  }
 
   const Router& router_;
   const ServerOptions& options_;
   ServerStats& stats_;
-  void (*notify_)(void*) = nullptr;
-  void* notify_context_ = nullptr;
+  const ConnectionInfo& connection_;
 
   Instant now_{};
   int64_t unix_seconds_ = 0;
-  Instant deadline_ = kNever;
-  Instant wake_at_ = kNever;
-  Duration sleep_for_{};  // Not yet counted from now.
   Instant idle_since_ = kNever;
   Instant head_since_ = kNever;
   Instant linger_until_ = kNever;
+  Instant write_until_ = kNever;  // Of the write that is under way.
+  Instant body_until_ = kNever;   // Of the wait for more of a body.
   Phase phase_ = Phase::kHead;
-  Waiting waiting_ = Waiting::kOutside;
+  HandlerWait wait_;
+  bool reading_ = false;
+  bool watching_ = false;  // The read that is under way goes into watch_.
+  bool writing_ = false;
   bool in_next_ = false;
+  bool tunnel_ = false;
   bool eof_ = false;
   bool failed_ = false;
   bool stopping_ = false;
@@ -161,6 +171,8 @@ class H1Server final : private HandlerContext {
   bool body_failed_ = false;
   bool timed_out_ = false;
 
+  static constexpr size_t kWatchBytes = 512;
+  std::array<char, kWatchBytes> watch_;
   Buffer in_;   // [head | what of the body is not yet consumed | pipelined requests]
   Buffer out_;  // Heads, small bodies, chunks.
   std::string_view body_out_;
@@ -185,7 +197,6 @@ class H1Server final : private HandlerContext {
   Response response_;
   Task<Response> task_;
   Task<void> wait_task_;
-  std::coroutine_handle<> waiter_;
   DateCache date_;
 };
 

@@ -29,6 +29,11 @@ bool H1Server::CanSwallowBody() const {
 void H1Server::Respond(Response response) {
   response_ = response.valid() ? std::move(response)
                                : Response::Static("text/plain", "internal error\n", 500);
+  if (!response_.tunnel_protocol().empty()) {
+    if (StartTunnel()) return;
+    response_ = Response::Static("text/plain", "this connection cannot be upgraded\n",
+                                 stopping_ ? 503 : 400);
+  }
   BodySource* const source = response_.source();
   const int status = response_.status();
   if (response_.close() || stopping_) keep_alive_ = false;
@@ -43,7 +48,7 @@ void H1Server::Respond(Response response) {
   std::optional<uint64_t> length = response_.body().size();
   if (source != nullptr) length = source->size();
   // RFC 9112 §6.1: no chunks for HTTP/1.0; the end of the connection ends the body.
-  chunked_ = !length.has_value() && request_.minor_version() > 0;
+  chunked_ = !length.has_value() && request_.version() != Version::kHttp10;
   if (!length.has_value() && !chunked_) keep_alive_ = false;
   ++stats_.responses_by_class[std::clamp(status / 100, 0, 9)];
   WriteHead(response_, length);
@@ -68,8 +73,31 @@ void H1Server::RespondError(int status, std::string_view reason) {
   Respond(Response::Text(std::string(reason) + "\n", status));
 }
 
+// RFC 9110 §7.8
+bool H1Server::StartTunnel() {
+  if (request_.version() != Version::kHttp11 || !body_.done() || stopping_ ||
+      !request_.Header("Upgrade").has_value()) {
+    return false;
+  }
+  ++stats_.responses_by_class[1];
+  AppendStatusLine(101, out_);
+  out_.Append("Connection: Upgrade\r\n");
+  AppendField("Upgrade", response_.tunnel_protocol(), out_);
+  out_.Append(response_.fields().text());
+  out_.Append("\r\n");
+  tunnel_ = true;
+  keep_alive_ = false;
+  chunked_ = false;
+  stream_left_.reset();
+  BodyFraming framing;
+  framing.kind = BodyKind::kUntilClose;
+  body_.Start(framing);
+  phase_ = Phase::kStream;
+  return true;
+}
+
 void H1Server::WriteHead(const Response& response, std::optional<uint64_t> length) {
-  out_.Prepare(256 + response.field_lines().size());
+  out_.Prepare(256 + response.fields().text().size());
   AppendStatusLine(response.status(), out_);
   out_.Append("Date: ");
   out_.Append(date_.At(unix_seconds_));
@@ -77,7 +105,7 @@ void H1Server::WriteHead(const Response& response, std::optional<uint64_t> lengt
   if (!response.content_type().empty()) {
     AppendField("Content-Type", response.content_type(), out_);
   }
-  out_.Append(response.field_lines());
+  out_.Append(response.fields().text());
   if (StatusAllowsBody(response.status())) {
     if (length.has_value()) {
       AppendContentLength(*length, out_);
@@ -87,7 +115,7 @@ void H1Server::WriteHead(const Response& response, std::optional<uint64_t> lengt
   }
   if (!keep_alive_) {
     out_.Append("Connection: close\r\n");
-  } else if (request_.minor_version() == 0) {
+  } else if (request_.version() == Version::kHttp10) {
     out_.Append("Connection: keep-alive\r\n");
   }
   out_.Append("\r\n");
@@ -132,7 +160,7 @@ H1Server::Step H1Server::PullSource() {
       return std::nullopt;
     case Kind::kEnd:
       if (stream_left_.has_value()) break;  // Less than it had announced.
-      if (chunked_) out_.Append(kLastChunk);
+      if (chunked_) WriteLastChunk();
       FinishExchange();
       return std::nullopt;
     case Kind::kPending:
@@ -147,6 +175,17 @@ H1Server::Step H1Server::PullSource() {
   ++stats_.aborted;
   Abort();
   return std::nullopt;
+}
+
+void H1Server::WriteLastChunk() {
+  const FieldLines* const trailers = response_.source()->trailers();
+  if (trailers == nullptr || trailers->empty() || !trailers->valid()) {
+    out_.Append(kLastChunk);
+    return;
+  }
+  out_.Append("0\r\n");
+  out_.Append(trailers->text());
+  out_.Append("\r\n");
 }
 
 // --- Between and after exchanges ---
@@ -193,7 +232,7 @@ H1Server::Step H1Server::StepDrain() {
 
 H1Server::Step H1Server::StepFlush() {
   if (WantsWrite()) return Write();
-  if (eof_) {
+  if (eof_ || failed_) {
     phase_ = Phase::kClosed;
     return std::nullopt;
   }
@@ -204,6 +243,7 @@ H1Server::Step H1Server::StepFlush() {
 }
 
 H1Server::Step H1Server::StepLinger() {
+  if (reading_) return Read(linger_until_);
   drained_ += in_.size();
   in_.Clear();
   if (eof_ || drained_ > options_.linger_bytes) {

@@ -66,12 +66,23 @@ Response Response::Stream(std::string_view content_type, std::unique_ptr<BodySou
   return response;
 }
 
+Response Response::Tunnel(std::string_view protocol, std::unique_ptr<BodySource> source) {
+  Response response(101);
+  response.tunnel_protocol_ = protocol;
+  response.source_ = std::move(source);
+  return response;
+}
+
 Response& Response::Add(std::string_view name, std::string_view value) {
+  fields_.Add(name, value);
+  return *this;
+}
+
+void FieldLines::Add(std::string_view name, std::string_view value) {
   const FieldId id = IdentifyField(name);
   const bool framing = id == FieldId::kContentLength || id == FieldId::kTransferEncoding ||
                        id == FieldId::kConnection || id == FieldId::kDate;
-  if (framing || !AppendField(name, value, field_lines_)) valid_ = false;
-  return *this;
+  if (framing || !AppendField(name, value, lines_)) valid_ = false;
 }
 
 }  // namespace corelane::http

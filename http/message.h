@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/ip_address.h"
 #include "core/time.h"
 #include "http/h1/parser.h"
 #include "http/task.h"
@@ -35,6 +37,19 @@ struct BodyChunk {
   }  // The client went away or broke the framing.
 };
 
+// What a request's connection is.
+struct ConnectionInfo {
+  Endpoint remote;
+  Endpoint local;
+  bool secure = false;  // TLS.
+};
+
+// What a handler that has run out of time meets where it waits (Request::SetTimeout).
+class HandlerTimeout : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the handler ran out of time"; }
+};
+
 // What a connection does for the handler it runs. Implemented by the protocol engine; handlers use
 // Request's methods.
 class HandlerContext {
@@ -44,9 +59,19 @@ class HandlerContext {
   virtual std::optional<BodyChunk> PollBody() = 0;
   // Resumes the coroutine once PollBody has something.
   virtual void AwaitBody(std::coroutine_handle<> waiter) = 0;
+  // The same, or after `most`, or by Interrupt.
+  virtual void AwaitBodyOr(Duration most, std::coroutine_handle<> waiter) = 0;
   // Resumes the coroutine after `duration`, or early when the server stops.
   virtual void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) = 0;
+  // Resumes early what waits in one of the latter two; nothing when nobody does.
+  virtual void Interrupt() = 0;
   virtual bool stopping() const = 0;
+  // Runs out of time after `duration`; Duration::max(): never.
+  virtual void SetTimeout(Duration duration) = 0;
+  virtual bool timed_out() const = 0;
+  // After the end of the body.
+  virtual Fields trailers() const = 0;
+  virtual const ConnectionInfo& connection() const = 0;
   // What a handler that wants a whole body takes at most.
   virtual uint64_t max_content_bytes() const = 0;
 
@@ -91,7 +116,9 @@ class Request {
   std::string_view path() const { return head_.path; }      // Not decoded.
   std::string_view query() const { return head_.query; }    // Not decoded, without "?".
   std::string_view authority() const { return head_.authority; }
-  int minor_version() const { return head_.minor_version; }
+  Version version() const { return head_.version; }
+  // What an extended CONNECT of HTTP/2 asks for (RFC 8441); it is routed as a GET. Else empty.
+  std::string_view protocol() const { return head_.protocol; }
   const Fields& fields() const { return head_.fields; }
   std::optional<std::string_view> Header(std::string_view name) const {
     return head_.fields.Find(name);
@@ -107,9 +134,14 @@ class Request {
 
   // The length the client has announced, when it has.
   std::optional<uint64_t> content_length() const {
-    if (head_.body.kind == BodyKind::kChunked) return std::nullopt;
+    if (head_.body.kind != BodyKind::kNone && head_.body.kind != BodyKind::kLength) {
+      return std::nullopt;
+    }
     return head_.body.length;
   }
+  // The fields behind the body, once its end has been read; views as long as the request's.
+  Fields trailers() const { return context_->trailers(); }
+  const ConnectionInfo& connection() const { return context_->connection(); }
 
   // co_await request.ReadBody(): the next BodyChunk. For coroutine handlers and body sources.
   auto ReadBody() const {
@@ -122,35 +154,52 @@ class Request {
       }
       void await_suspend(std::coroutine_handle<> waiter) { context->AwaitBody(waiter); }
       BodyChunk await_resume() {
+        if (context->timed_out()) throw HandlerTimeout();
         if (!chunk.has_value()) chunk = context->PollBody();
         return chunk.value_or(BodyChunk{BodyChunk::Kind::kFailed, {}});
       }
     };
     return Awaiter{context_, std::nullopt};
   }
-  // What of the body has already arrived; nullopt: await WaitForBody() and ask again.
+  // What of the body has already arrived; nullopt: await WaitForBody() and ask again. Such a wait
+  // also ends after `most`, and by Interrupt.
   std::optional<BodyChunk> PollBody() const { return context_->PollBody(); }
-  auto WaitForBody() const {
+  auto WaitForBody(Duration most = Duration::max()) const {
     struct Awaiter {
       HandlerContext* context;
+      Duration most;
       bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitBody(waiter); }
-      void await_resume() const noexcept {}
+      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitBodyOr(most, waiter); }
+      void await_resume() const {
+        if (context->timed_out()) throw HandlerTimeout();
+      }
     };
-    return Awaiter{context_};
+    return Awaiter{context_, most};
   }
 
-  // co_await request.Sleep(d): true after `d`; false, early, when the server is stopping.
+  // co_await request.Sleep(d): true after `d`, or early by Interrupt; false, early, when the server
+  // is stopping.
   auto Sleep(Duration duration) const {
     struct Awaiter {
       HandlerContext* context;
       Duration duration;
       bool await_ready() const { return context->stopping(); }
       void await_suspend(std::coroutine_handle<> waiter) { context->AwaitSleep(duration, waiter); }
-      bool await_resume() const { return !context->stopping(); }
+      bool await_resume() const {
+        if (context->timed_out()) throw HandlerTimeout();
+        return !context->stopping();
+      }
     };
     return Awaiter{context_, duration};
   }
+  // Resumes early the coroutine that waits in WaitForBody or Sleep of this request; nothing when
+  // none does. For what has news for it from elsewhere on the connection's thread.
+  void Interrupt() const { context_->Interrupt(); }
+
+  // The handler, and what it calls, may take this long from now: then what it waits for throws
+  // HandlerTimeout, and operations by use_task.h are cancelled. Duration::max(): no longer limited.
+  void SetTimeout(Duration duration) const { context_->SetTimeout(duration); }
+  bool timed_out() const { return context_->timed_out(); }
 
   // The longest body that is gathered for a handler (ServerOptions::max_content_bytes).
   uint64_t max_content_bytes() const { return context_->max_content_bytes(); }
@@ -164,6 +213,32 @@ class Request {
   HandlerContext* context_ = nullptr;
   PathParams params_;
   std::string_view content_;
+};
+
+// Field lines to be sent. What could break out of its line, and what frames messages (which is the
+// engine's), makes them invalid.
+class FieldLines {
+ public:
+  void Add(std::string_view name, std::string_view value);
+  bool valid() const { return valid_; }
+  bool empty() const { return lines_.empty(); }
+  // "Name: value\r\n" of each.
+  const std::string& text() const { return lines_; }
+  // Calls visit(name, value) with each.
+  template <class Visit>
+  void ForEach(Visit&& visit) const {
+    std::string_view rest = lines_;
+    while (!rest.empty()) {
+      const size_t colon = rest.find(':');
+      const size_t end = rest.find('\r');
+      visit(rest.substr(0, colon), rest.substr(colon + 2, end - colon - 2));
+      rest.remove_prefix(end + 2);
+    }
+  }
+
+ private:
+  std::string lines_;
+  bool valid_ = true;
 };
 
 // Where a streamed response comes from. Pulled: Read is called when the bytes of before are on
@@ -193,6 +268,9 @@ class BodySource {
   virtual Result Read(std::span<char> out) = 0;
   // Ends when Read may have something again.
   virtual Task<void> Wait() { co_return; }
+  // What follows the body; asked after kEnd. Null: nothing. Lost on HTTP/1.0, and where size() is
+  // known on HTTP/1.1.
+  virtual const FieldLines* trailers() const { return nullptr; }
 };
 
 // One response. Framing fields (Content-Length, Transfer-Encoding, Connection, Date) are the
@@ -211,6 +289,10 @@ class Response {
   static Response Owned(std::string_view content_type, std::string body, int status = 200);
   static Response Stream(std::string_view content_type, std::unique_ptr<BodySource> source,
                          int status = 200);
+  // The connection (HTTP/1.1: 101, which names `protocol`) or the stream (HTTP/2: 200) becomes a
+  // tunnel: what the client sends comes by Request::PollBody, without framing; `source` gives what
+  // it is sent, and ends the tunnel with its end.
+  static Response Tunnel(std::string_view protocol, std::unique_ptr<BodySource> source);
 
   // A name or value that could break out of its line, or a framing field, makes the answer a 500.
   Response& Add(std::string_view name, std::string_view value);
@@ -226,21 +308,23 @@ class Response {
 
   int status() const { return status_; }
   std::string_view content_type() const { return content_type_; }
-  bool valid() const { return valid_; }
+  bool valid() const { return fields_.valid(); }
   bool close() const { return close_; }
-  const std::string& field_lines() const { return field_lines_; }
+  const FieldLines& fields() const { return fields_; }
+  // Of a tunnel; else empty.
+  std::string_view tunnel_protocol() const { return tunnel_protocol_; }
   BodySource* source() const { return source_.get(); }
   // The body when it is not streamed.
   std::string_view body() const { return owned_.empty() ? static_body_ : std::string_view(owned_); }
 
  private:
   int status_ = 200;
-  bool valid_ = true;
   bool close_ = false;
   std::string_view content_type_;
+  std::string_view tunnel_protocol_;
   std::string_view static_body_;
   std::string owned_;
-  std::string field_lines_;
+  FieldLines fields_;
   std::unique_ptr<BodySource> source_;
 };
 

@@ -106,7 +106,7 @@ TEST_F(MiddlewareTest, BearerAuth) {
 TEST_F(MiddlewareTest, ConcurrencyLimitCountsWhatIsInHandlers) {
   router_.Use(ConcurrencyLimit(1));
   Get("/outside");  // in its handler until the test resumes it
-  H1Server other(router_, options_, stats_);
+  H1Server other(router_, options_, stats_, connection_);
   ASSERT_EQ(other.Next(now_, 0), IoAction::kRead);
   const std::string_view request = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
   const std::span<char> room = other.ReadBuffer();

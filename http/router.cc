@@ -354,4 +354,20 @@ RouteMatch Router::Match(Method method, std::string_view path, PathParams& param
   return match;
 }
 
+Response AnswerUnrouted(const RouteMatch& match) {
+  switch (match.kind) {
+    case RouteMatch::Kind::kBadPath:
+      return Response::Static("text/plain", "the path is malformed\n", 400);
+    case RouteMatch::Kind::kMethodNotAllowed:
+      return std::move(
+          Response::Static("text/plain", "method not allowed\n", 405).Add("Allow", match.allow));
+    case RouteMatch::Kind::kOptions:
+      return std::move(Response(204).Add("Allow", match.allow));
+    case RouteMatch::Kind::kNotFound:
+    case RouteMatch::Kind::kFound:
+      break;
+  }
+  return Response::Static("text/plain", "not found\n", 404);
+}
+
 }  // namespace corelane::http

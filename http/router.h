@@ -49,6 +49,9 @@ struct RouteMatch {
   std::string_view allow;
 };
 
+// What is answered where there is no handler.
+Response AnswerUnrouted(const RouteMatch& match);
+
 class Router {
  public:
   Router();

@@ -45,10 +45,7 @@ class ServeTest : public ::testing::Test {
   void Connect(size_t capacity = 1 << 20) {
     auto [client, server] = MakeStreamPair(context_.get_executor(), capacity);
     client_ = std::make_unique<MemoryStream>(std::move(client));
-    asio::co_spawn(
-        context_.get_executor(),
-        ServeConnection<MemoryStream, ManualTimer>(std::move(server), router_, options_, group_),
-        asio::detached);
+    StartConnection<MemoryStream, ManualTimer>(std::move(server), router_, options_, group_);
     Poll();
   }
   void Poll() {

@@ -20,6 +20,8 @@ struct ServerOptions {
   Duration head_timeout = std::chrono::seconds(10);
   // Between two requests: closed without an answer.
   Duration idle_timeout = std::chrono::seconds(60);
+  // Clients may speak HTTP/2 without TLS by prior knowledge, and with it by ALPN.
+  bool http2 = false;
   // A body may take this long, and then a second for each so many bytes.
   Duration body_grace = std::chrono::seconds(10);
   uint64_t body_bytes_per_second = 1024;

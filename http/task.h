@@ -20,11 +20,23 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "core/check.h"
 
 namespace corelane::http {
+
+// Something outside that a task waits for and that can be asked to end early; it still ends by
+// resuming the task.
+class Cancellable {
+ public:
+  virtual void Cancel() = 0;
+
+ protected:
+  ~Cancellable() = default;
+};
+
 namespace internal {
 
 // Recycles coroutine frames by size class, per thread, bounded.
@@ -51,7 +63,17 @@ class TaskPromiseBase {
   FinalAwaiter final_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept { exception_ = std::current_exception(); }
 
-  void set_continuation(std::coroutine_handle<> continuation) { continuation_ = continuation; }
+  // `awaiting` goes on with the result.
+  template <class Promise>
+  void set_continuation(std::coroutine_handle<Promise> awaiting) {
+    continuation_ = awaiting;
+    if constexpr (std::is_base_of_v<TaskPromiseBase, Promise>) {
+      outermost_ = awaiting.promise().outermost_;
+    }
+  }
+  // What the task at this coroutine's root waits for now; null: nothing that can be cancelled.
+  void set_waits_for(Cancellable* what) { outermost_->waits_for_ = what; }
+  Cancellable* waits_for() const { return waits_for_; }
   void set_on_done(void (*on_done)(void*), void* context) {
     on_done_ = on_done;
     on_done_context_ = context;
@@ -66,6 +88,8 @@ class TaskPromiseBase {
   std::coroutine_handle<> continuation_ = std::noop_coroutine();
   void (*on_done_)(void*) = nullptr;
   void* on_done_context_ = nullptr;
+  TaskPromiseBase* outermost_ = this;
+  Cancellable* waits_for_ = nullptr;  // Of the outermost.
   std::exception_ptr exception_;
 };
 
@@ -128,21 +152,24 @@ class [[nodiscard]] Task {
     handle_.promise().set_on_done(on_done, context);
     handle_.resume();
   }
+  // Likewise: asks what it waits for to end early (use_task.h), where that can be asked.
+  void Cancel() {
+    if (Cancellable* const what = handle_.promise().waits_for()) what->Cancel();
+  }
   // The result, or the exception that ended it. Once, after done().
   T Take() { return handle_.promise().Take(); }
 
-  auto operator co_await() && noexcept {
-    struct Awaiter {
-      Handle handle;
-      bool await_ready() const noexcept { return false; }
-      std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
-        handle.promise().set_continuation(awaiting);
-        return handle;
-      }
-      T await_resume() const { return handle.promise().Take(); }
-    };
-    return Awaiter{handle_};
-  }
+  struct Awaiter {
+    Handle handle;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
+      handle.promise().set_continuation(awaiting);
+      return handle;
+    }
+    T await_resume() const { return handle.promise().Take(); }
+  };
+  Awaiter operator co_await() && noexcept { return Awaiter{handle_}; }
 
  private:
   Handle handle_;

@@ -360,7 +360,7 @@ RequestHead RequestParser::head(std::string_view message) const {
       path_.size == 0 && method_ != Method::kConnect ? std::string_view("/") : path_.in(message);
   head.query = query_.in(message);
   head.authority = authority_.in(message);
-  head.minor_version = minor_version_;
+  head.version = minor_version_ == 0 ? Version::kHttp10 : Version::kHttp11;
   head.fields = Fields(message.data(), {slots_.data(), fields_.count()});
   head.body = body_;
   head.keep_alive = keep_alive_;

@@ -13,7 +13,8 @@
 //     case ParseStatus::kDone:     const RequestHead head = parser.head(received);
 //   }                              // the body starts at parser.consumed()
 //
-// What smuggles requests past other parsers is refused here: see parser_test.cc and parser_smuggling_test.cc.
+// What smuggles requests past other parsers is refused here: see parser_test.cc and
+// parser_smuggling_test.cc.
 
 #ifndef CORELANE_HTTP_H1_PARSER_H_
 #define CORELANE_HTTP_H1_PARSER_H_
@@ -49,7 +50,8 @@ struct RequestHead {
       path;  // Begins with "/", not decoded; "*" or empty for the asterisk and authority forms.
   std::string_view query;      // Without "?".
   std::string_view authority;  // Of the target when it has one, else Host.
-  int minor_version = 1;
+  std::string_view protocol;   // Of an extended CONNECT (RFC 8441), which is routed as a GET.
+  Version version = Version::kHttp11;
   Fields fields;
   BodyFraming body;
   bool keep_alive = true;

@@ -140,7 +140,7 @@ ParsedStream ParseRequests(std::string_view bytes, const PieceSize& pieces,
         return std::string(head.method_text) + " " + std::string(head.target) +
                " path=" + std::string(head.path) + " query=" + std::string(head.query) +
                " authority=" + std::string(head.authority) + " 1." +
-               std::to_string(head.minor_version);
+               (head.version == Version::kHttp10 ? "0" : "1");
       });
 }
 

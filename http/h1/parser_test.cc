@@ -38,7 +38,7 @@ TEST(RequestParser, ReadsThePartsOfAHead) {
   EXPECT_EQ(head.path, "/a/b");
   EXPECT_EQ(head.query, "c=d&e");
   EXPECT_EQ(head.authority, "example.com:8080");
-  EXPECT_EQ(head.minor_version, 1);
+  EXPECT_EQ(head.version, Version::kHttp11);
   ASSERT_EQ(head.fields.size(), 3u);
   EXPECT_EQ(head.fields.Find("HOST"), "example.com:8080");
   EXPECT_EQ(head.fields.Find("x-empty"), "");

@@ -1,4 +1,4 @@
-// Request methods (RFC 9110 §9, RFC 5789).
+// Versions of the protocol, and request methods (RFC 9110 §9, RFC 5789).
 
 #ifndef CORELANE_HTTP_WIRE_METHOD_H_
 #define CORELANE_HTTP_WIRE_METHOD_H_
@@ -8,6 +8,8 @@
 #include <string_view>
 
 namespace corelane::http {
+
+enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
 
 enum class Method : uint8_t {
   kUnknown,  // A well-formed method that nobody here knows: 501 (RFC 9110 §9.1).
