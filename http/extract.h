@@ -69,7 +69,8 @@ template <class T>
 struct FromText;
 
 template <std::integral T>
-requires(!std::same_as<T, bool> && !std::same_as<T, char>) struct FromText<T> {
+  requires(!std::same_as<T, bool> && !std::same_as<T, char>)
+struct FromText<T> {
   static std::optional<T> Parse(std::string_view text) {
     T value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -54,9 +54,7 @@ template <class R, class C, class... A>
 struct Signature<R (C::*)(A...) const noexcept> : Signature<R (*)(A...)> {};
 
 template <class T>
-concept NeedsContent = requires {
-  requires FromRequest<T>::kNeedsContent;
-};
+concept NeedsContent = requires { requires FromRequest<T>::kNeedsContent; };
 
 // One argument of a handler, between the request and the call.
 template <class A>
