@@ -237,6 +237,29 @@ TEST_F(ServeTest, StopClosesIdleConnectionsAtOnce) {
   EXPECT_EQ(group_->size(), 0u);
 }
 
+TEST_F(ServeTest, HttpTwoIsSeenByItsPreface) {
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  for (size_t piece = 1; piece <= preface.size(); ++piece) {
+    Connect();
+    std::string bytes = preface + std::string("\0\0\0\4\0\0\0\0\0", 9);
+    for (size_t at = 0; at < bytes.size(); at += piece) Give(bytes.substr(at, piece));
+    const std::string got = Got();
+    ASSERT_GT(got.size(), 18u);
+    EXPECT_EQ(got[3], 4) << "no SETTINGS frame comes first";
+    client_->close();
+    Poll();
+  }
+  Connect();
+  Give("PRI * HTTP/2.0\r\n\r\nSX");  // Nearly.
+  EXPECT_THAT(Got(), HasSubstr("HTTP/1.1 505 "));
+  client_->close();
+  Poll();
+  options_.http2 = false;
+  Connect();
+  Give(preface);
+  EXPECT_THAT(Got(), HasSubstr("HTTP/1.1 505 "));
+}
+
 TEST_F(ServeTest, TheClientReportsWhatWentWrong) {
   Connect();
   EXPECT_EQ(Ask(ClientRequest("GET", "/a b", "a")).error, asio::error::invalid_argument);

@@ -13,11 +13,13 @@
 #include <ctime>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "core/time.h"
 #include "http/connection_group.h"
 #include "http/h1_server.h"
+#include "http/h2_server.h"
 #include "http/router.h"
 #include "http/server_engine.h"
 #include "http/server_options.h"
@@ -90,6 +92,8 @@ class ServedConnection final
           ShutdownSend(stream_);
           break;
         case IoAction::kHttp2:
+          StartHttp2();
+          break;
         case IoAction::kWait:
           SetDeadline(engine_->deadline());
           more = false;
@@ -124,6 +128,13 @@ class ServedConnection final
         boost::asio::const_buffer(bytes[1].data(), bytes[1].size())};
     stream_.async_write_some(buffers, OnWritten{Ref(this)});
   }
+  void StartHttp2() {
+    const std::string input(engine_->TakeInput());
+    auto engine = std::make_unique<H2Server>(router_, options_, group().stats(), info_);
+    engine->Begin(input, Now());
+    SetEngine(std::move(engine));
+  }
+
   struct OnRead {
     Ref self;
     void operator()(const boost::system::error_code& error, size_t size) const {

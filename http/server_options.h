@@ -9,11 +9,14 @@
 
 #include "core/time.h"
 #include "http/h1/parser.h"
+#include "http/h2/options.h"
 
 namespace corelane::http {
 
 struct ServerOptions {
-  ServerOptions() {}  // Not an aggregate: GCC 12 destroys aggregate temporaries in co_await twice.
+  ServerOptions() {
+    h2.enable_connect_protocol = true;
+  }  // Not an aggregate: GCC 12 destroys aggregate temporaries in co_await twice.
 
   HeadLimits head;
   // From the first byte of a head to its last: 408.
@@ -21,7 +24,8 @@ struct ServerOptions {
   // Between two requests: closed without an answer.
   Duration idle_timeout = std::chrono::seconds(60);
   // Clients may speak HTTP/2 without TLS by prior knowledge, and with it by ALPN.
-  bool http2 = false;
+  bool http2 = true;
+  h2::SessionOptions h2;
   // A body may take this long, and then a second for each so many bytes.
   Duration body_grace = std::chrono::seconds(10);
   uint64_t body_bytes_per_second = 1024;
@@ -52,6 +56,7 @@ struct ServerStats {
   uint64_t bad_requests = 0;             // Refused by the parser.
   uint64_t timeouts = 0;
   uint64_t aborted = 0;  // The client or the transport broke off.
+  h2::SessionStats h2;
 };
 
 }  // namespace corelane::http
