@@ -63,6 +63,29 @@ class PatternSource final : public BodySource {
   uint64_t at_ = 0;
 };
 
+// `count` lines, each a chunk.
+class LinesSource final : public BodySource {
+ public:
+  explicit LinesSource(uint64_t count) : count_(count) {}
+
+  Result Read(std::span<char> out) override {
+    if (line_.empty()) {
+      if (at_ == count_) return Result::End();
+      ++at_;
+      line_ = "chunk " + std::to_string(at_) + " of " + std::to_string(count_) + "\n";
+    }
+    const size_t size = std::min(out.size(), line_.size());
+    std::memcpy(out.data(), line_.data(), size);
+    line_.erase(0, size);
+    return Result::Data(size);
+  }
+
+ private:
+  const uint64_t count_;
+  uint64_t at_ = 0;
+  std::string line_;
+};
+
 // The request's body as the response's.
 class EchoSource final : public BodySource {
  public:
@@ -134,6 +157,10 @@ Response Bytes(const Request& request) {
   return Response::Stream(kOctets, std::make_unique<PatternSource>(*size));
 }
 
+Response Stream(http::Path<"n", uint64_t> count) {
+  return Response::Stream("text/plain", std::make_unique<LinesSource>(*count));
+}
+
 Task<Response> Echo(const Request& request) {
   co_return Response::Stream(request.Header("content-type").value_or(kOctets),
                              std::make_unique<EchoSource>(request));
@@ -178,6 +205,7 @@ void AddDemoRoutes(http::Router& router, StatsSource& stats) {
     return Response::Static("application/json", "{\"message\":\"Hello, World!\"}\n");
   });
   router.Get("/bytes/{n}", Bytes);
+  router.Get("/stream/{n}", Stream);
   router.Any("/echo", Echo);
   router.Post("/upload", Upload);
   router.Put("/upload", Upload);

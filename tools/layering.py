@@ -85,7 +85,7 @@ TEST_LIBRARIES = ["@sys//:gtest", "@sys//:gtest_main", "@sys//:benchmark", "@sys
 # Folders whose protocol engines do no I/O. Only these targets of them, the I/O shells, may use Asio;
 # besides them, only the face and tests may depend on a shell.
 IO_SHELLS = {
-    "http": ["//http:serve", "//http:client"],
+    "http": ["//http:serve", "//http:client", "//http:use_task"],
     "grpc": ["//grpc:server", "//grpc:channel"],
 }
 ASIO = "@sys//:boost"
