@@ -70,8 +70,8 @@ Nghttp2Session::Nghttp2Session(bool server, const SessionOptions& options, Handl
   nghttp2_session_callbacks* callbacks = NewCallbacks();
   nghttp2_option* option = NewLibraryOptions();
   nghttp2_session* session = nullptr;
-  const auto make = server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  CL_CHECK(make(&session, callbacks, this, option) == 0);
+  const auto make = server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  CL_CHECK(make(&session, callbacks, this, option, memory_.mem()) == 0);
   session_.reset(session);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);

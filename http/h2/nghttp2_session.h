@@ -23,6 +23,7 @@
 
 #include "core/intrusive_list.h"
 #include "core/time.h"
+#include "http/h2/block_cache.h"
 #include "http/h2/field_block.h"
 #include "http/h2/frame_scanner.h"
 #include "http/h2/session.h"
@@ -154,6 +155,7 @@ class Nghttp2Session final : public Session {
   FrameScanner scanner_;
   TokenBucket provoked_resets_;  // Sent because the peer broke a rule.
   TokenBucket empty_data_;
+  BlockCache memory_;
   std::unique_ptr<nghttp2_session, SessionDeleter> session_;
   Instant now_{};
 

@@ -67,9 +67,7 @@ uint64_t AllocationsOf(int rounds) {
 
 // Under a sanitizer nothing is counted.
 TEST(Allocation, DataFramesMakeNone) {
-  // A window update, which comes with every half window, is an allocation of the library.
-  EXPECT_EQ(AllocationsOf(10), 0u);
-  EXPECT_LT(AllocationsOf(10000), 10000u / 20);
+  EXPECT_EQ(AllocationsOf(10000), 0u);
 }
 
 TEST(Allocation, TheCounterSeesOne) {
