@@ -10,7 +10,8 @@ import tempfile
 import time
 
 # What Seastar's native stack does in the same setting: two processes, a busy core each, joined by net_memif.
-SEASTAR = {"bulk conns=1": 17.0, "rr conns=1 size=4": 206e3, "rr conns=16 size=4": 475e3, "http conns=64": 184e3}
+SEASTAR = {"bulk conns=1": 17.0, "rr conns=1 size=4": 206e3, "rr conns=16 size=4": 475e3, "http conns=64": 184e3,
+           "http2 conns=8 streams=32": None}
 
 # The same for our program and for testpmd.
 EAL = ["--no-huge", "-m", "512"]

@@ -17,11 +17,8 @@
 namespace corelane::bench {
 namespace {
 
-constexpr std::string_view kBody =
-    "hello, and so on: these are the 128 bytes of an answer that is neither empty nor long, as "
-    "most of the answers of a service are.\n";
-static_assert(kBody.size() == 128);
-constexpr std::string_view kType = "text/plain";
+constexpr std::string_view kBody = kHelloBody;
+constexpr std::string_view kType = kHelloType;
 constexpr std::string_view kRequest = "GET /hello HTTP/1.1\r\nHost: 10.0.0.2\r\n\r\n";
 
 std::span<const uint8_t> Bytes(std::string_view text) {

@@ -1,5 +1,6 @@
 // The two ends of pair's mode=http, over one stack each: the server that a user would have, with
-// http::Server on a worker, and a client by hand that generates the load.
+// http::Server on a worker, and a client by hand that generates the load. The server is that of
+// mode=http2 too.
 
 #ifndef CORELANE_BENCH_HTTP_ENDS_H_
 #define CORELANE_BENCH_HTTP_ENDS_H_
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "bench/options.h"
@@ -18,6 +20,12 @@
 #include "stack/stack.h"
 
 namespace corelane::bench {
+
+inline constexpr std::string_view kHelloBody =
+    "hello, and so on: these are the 128 bytes of an answer that is neither empty nor long, as "
+    "most of the answers of a service are.\n";
+static_assert(kHelloBody.size() == 128);
+inline constexpr std::string_view kHelloType = "text/plain";
 
 // Answers GET /hello with 128 bytes of text/plain, on a worker that spins. The stack is the
 // worker's as long as this lives.

@@ -13,10 +13,11 @@ namespace corelane::bench {
 struct Options {
   Options() {}
 
-  std::string mode;  // bulk, rr, crr, http, echo
+  std::string mode;  // bulk, rr, crr, http, http2, echo
   double secs = 1;
   uint64_t size = 64;  // bytes of a request and of a response; bulk writes whatever fits
   uint64_t conns = 1;
+  uint64_t streams = 32;  // of each connection of http2
   uint64_t lanes = 1;
   uint64_t mtu = 1500;
   bool csum = true;

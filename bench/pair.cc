@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "bench/ends.h"
+#include "bench/http2_end.h"
 #include "bench/http_ends.h"
 #include "bench/options.h"
 #include "bench/pattern.h"
@@ -50,9 +52,9 @@ std::optional<int> Parse(int argc, const char* const* argv, PairOptions& o) {
   parser.AddPositional("role", runtime::OneOf(&o.role, {"serve", "load"}),
                        "which of the two this is; the server goes first");
   o.common.mode = "rr";
-  parser.AddKey("mode", runtime::OneOf(&o.common.mode, {"bulk", "rr", "crr", "http"}),
+  parser.AddKey("mode", runtime::OneOf(&o.common.mode, {"bulk", "rr", "crr", "http", "http2"}),
                 "one-way transfer; request and response; connect, request, response, close; GET "
-                "/hello, answered with 128 bytes");
+                "/hello, answered with 128 bytes, over HTTP/1.1; the same over HTTP/2");
   parser.AddKey("eal", Text(&o.eal, "ARGS"), "of DPDK's EAL, a --vdev among them");
   parser.AddKey("device", Text(&o.device, "URI"), "instead of the first --vdev of eal");
   parser.AddKey("ip", Text(&o.ip, "ADDR"), "of this stack");
@@ -60,6 +62,8 @@ std::optional<int> Parse(int argc, const char* const* argv, PairOptions& o) {
   parser.AddKey("mac", Text(&o.mac, "MAC"), "of this stack; else the device's");
   parser.AddKey("peer_mac", Text(&o.peer_mac, "MAC"), "of the other one; else ARP finds it");
   parser.AddKey("conns", Integer(&o.common.conns, 1, 10000), "connections at the same time");
+  parser.AddKey("streams", Integer(&o.common.streams, 1, 100),
+                "http2: requests outstanding on each connection");
   parser.AddKey("size", Integer(&o.common.size, 1, 1 << 20), "bytes of a request and a response");
   parser.AddKey("secs", runtime::Number(&o.common.secs, 0.01, 3600),
                 "how long to measure; how long to serve");
@@ -233,6 +237,10 @@ int Pair::Serve() {
 
 int Pair::Load() {
   const Endpoint server{*IpAddress::Parse(options_.peer), 80};
+  if (options_.common.mode == "http2") {
+    Http2ClientEnd end(*stack_, server, options_.common.streams);
+    return Measure(end, [&] { return Totals(end.counted()); });
+  }
   if (options_.common.http()) {
     HttpClientEnd end(*stack_, server);
     return Measure(end, [&] { return Totals(end.counted()); });
@@ -274,7 +282,13 @@ int Pair::Measure(auto& end, const auto& totals) {
 }
 
 int Pair::Run() {
-  if (options_.role == "serve") return Serve();
+  if (options_.role == "serve") {
+    const int status = Serve();
+    std::fflush(stdout);
+    // Not through the device's end: net_memif frees an interrupt's handle that DPDK's own thread
+    // may be looking at.
+    std::_Exit(status);
+  }
   const int status = Load();
   if (options_.hold) {
     std::fflush(stdout);

@@ -104,6 +104,10 @@ class ProgramsTest(unittest.TestCase):
                 self.assertGreaterEqual(served["per_s"] * served["seconds"], 0.99 * result["per_s"] * result["seconds"])
                 self.assertEqual((result["conns"], result["resets"], served["resets"]), (conns, 0, 0))
 
+    def test_http2_between_two_processes(self):
+        result, served = self.pair("http2", 8)
+        self.assertGreaterEqual(served["per_s"] * served["seconds"], 0.99 * result["per_s"] * result["seconds"])
+
     def test_udp_echo_answers_each_datagram(self):
         with tempfile.TemporaryDirectory(dir="/tmp") as folder:
             sent, received = f"{folder}/out", f"{folder}/in"
