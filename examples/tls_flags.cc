@@ -47,6 +47,11 @@ TlsReload::TlsReload(runtime::Worker& worker, const TlsFlags& flags, tls::Server
   Wait();
 }
 
+void TlsReload::Stop() {
+  boost::system::error_code ignored;
+  signals_.cancel(ignored);
+}
+
 void TlsReload::Wait() {
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;

@@ -30,6 +30,7 @@ absl::StatusOr<tls::ServerContext> LoadTls(const TlsFlags& flags);
 class TlsReload {
  public:
   TlsReload(runtime::Worker& worker, const TlsFlags& flags, tls::ServerContext context);
+  void Stop();
 
  private:
   void Wait();
