@@ -58,6 +58,13 @@ Response Response::Static(std::string_view content_type, std::string_view body, 
   return response;
 }
 
+Response Response::Shared(std::string_view content_type, std::shared_ptr<const std::string> body,
+                          int status) {
+  Response response = Static(content_type, *body, status);
+  response.shared_ = std::move(body);
+  return response;
+}
+
 Response Response::Stream(std::string_view content_type, std::unique_ptr<BodySource> source,
                           int status) {
   Response response(status);
@@ -83,6 +90,60 @@ void FieldLines::Add(std::string_view name, std::string_view value) {
   const bool framing = id == FieldId::kContentLength || id == FieldId::kTransferEncoding ||
                        id == FieldId::kConnection || id == FieldId::kDate;
   if (framing || !AppendField(name, value, lines_)) valid_ = false;
+}
+
+void FieldLines::Remove(std::string_view name) {
+  for (size_t at = 0; at < lines_.size();) {
+    const size_t end = lines_.find('\n', at) + 1;
+    const size_t colon = lines_.find(':', at);
+    if (EqualsIgnoreCase(std::string_view(lines_).substr(at, colon - at), name)) {
+      lines_.erase(at, end - at);
+    } else {
+      at = end;
+    }
+  }
+}
+
+std::optional<std::string_view> FieldLines::Find(std::string_view name) const {
+  std::string_view rest = lines_;
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    const size_t colon = rest.find(':');
+    if (EqualsIgnoreCase(rest.substr(0, colon), name)) {
+      return rest.substr(colon + 2, end - 1 - (colon + 2));
+    }
+    rest.remove_prefix(end + 1);
+  }
+  return std::nullopt;
+}
+
+Response& Response::Set(std::string_view name, std::string_view value) {
+  return Remove(name).Add(name, value);
+}
+
+Response& Response::Remove(std::string_view name) {
+  if (EqualsIgnoreCase(name, "content-type")) content_type_ = {};
+  fields_.Remove(name);
+  return *this;
+}
+
+std::optional<std::string_view> Response::Find(std::string_view name) const {
+  if (!content_type_.empty() && EqualsIgnoreCase(name, "content-type")) return content_type_;
+  return fields_.Find(name);
+}
+
+Response& Response::SetBody(std::string body) {
+  source_ = nullptr;
+  shared_ = nullptr;
+  static_body_ = {};
+  owned_ = std::move(body);
+  return *this;
+}
+
+Response& Response::SetSource(std::unique_ptr<BodySource> source) {
+  SetBody("");
+  source_ = std::move(source);
+  return *this;
 }
 
 }  // namespace corelane::http

@@ -3,6 +3,7 @@
 #ifndef CORELANE_HTTP_MESSAGE_H_
 #define CORELANE_HTTP_MESSAGE_H_
 
+#include <algorithm>
 #include <array>
 #include <coroutine>
 #include <cstddef>
@@ -104,6 +105,42 @@ class PathParams {
   size_t count_ = 0;
 };
 
+// Typed values beside a message, one of a type. Copies share what was there when they were made. A
+// node comes from the free list of frames (task.h), so that a warm server allocates none.
+class Attachments {
+ public:
+  // What was set of the same type before is hidden.
+  template <class T>
+  void Set(T value) {
+    first_ = std::allocate_shared<Holder<T>>(internal::FrameAllocator<Holder<T>>(),
+                                             std::move(value), std::move(first_));
+  }
+  // Null: none of that type. Lives as long as these attachments or a copy of them.
+  template <class T>
+  const T* Find() const {
+    for (const Node* node = first_.get(); node != nullptr; node = node->next.get()) {
+      if (node->type == &kType<T>) return &static_cast<const Holder<T>*>(node)->value;
+    }
+    return nullptr;
+  }
+
+ private:
+  struct Node {
+    const char* type;
+    std::shared_ptr<const Node> next;
+  };
+  template <class T>
+  struct Holder : Node {
+    Holder(T value, std::shared_ptr<const Node> next)
+        : Node{&kType<T>, std::move(next)}, value(std::move(value)) {}
+    T value;
+  };
+  template <class T>
+  static inline char kType = 0;  // Its address is the type's name.
+
+  std::shared_ptr<const Node> first_;
+};
+
 // One request. Views into the connection's buffer: valid until the response has been written, so
 // also in a streamed response's source. Not thread-safe.
 class Request {
@@ -146,24 +183,31 @@ class Request {
   // co_await request.ReadBody(): the next BodyChunk. For coroutine handlers and body sources.
   auto ReadBody() const {
     struct Awaiter {
-      HandlerContext* context;
+      const Request* request;
       std::optional<BodyChunk> chunk;
       bool await_ready() {
-        chunk = context->PollBody();
+        chunk = request->PollBody();
         return chunk.has_value();
       }
-      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitBody(waiter); }
+      void await_suspend(std::coroutine_handle<> waiter) { request->context_->AwaitBody(waiter); }
       BodyChunk await_resume() {
-        if (context->timed_out()) throw HandlerTimeout();
-        if (!chunk.has_value()) chunk = context->PollBody();
+        if (request->timed_out()) throw HandlerTimeout();
+        if (!chunk.has_value()) chunk = request->PollBody();
         return chunk.value_or(BodyChunk{BodyChunk::Kind::kFailed, {}});
       }
     };
-    return Awaiter{context_, std::nullopt};
+    return Awaiter{this, std::nullopt};
   }
   // What of the body has already arrived; nullopt: await WaitForBody() and ask again. Such a wait
   // also ends after `most`, and by Interrupt.
-  std::optional<BodyChunk> PollBody() const { return context_->PollBody(); }
+  std::optional<BodyChunk> PollBody() const {
+    if (body_over_limit()) return BodyChunk{BodyChunk::Kind::kFailed, {}};
+    std::optional<BodyChunk> chunk = context_->PollBody();
+    if (!chunk.has_value() || chunk->end()) return chunk;
+    body_read_ += chunk->data.size();
+    if (body_over_limit()) return BodyChunk{BodyChunk::Kind::kFailed, {}};
+    return chunk;
+  }
   auto WaitForBody(Duration most = Duration::max()) const {
     struct Awaiter {
       HandlerContext* context;
@@ -204,6 +248,23 @@ class Request {
   // The longest body that is gathered for a handler (ServerOptions::max_content_bytes).
   uint64_t max_content_bytes() const { return context_->max_content_bytes(); }
 
+  // Reading the body fails behind `most` bytes, whoever reads it. For middleware; the lowest limit
+  // holds.
+  void LimitBody(uint64_t most) const { body_limit_ = std::min(body_limit_, most); }
+  bool body_over_limit() const { return body_read_ > body_limit_; }
+
+  // Values that a middleware leaves for what is inside of it and for body sources. They change
+  // nothing of what the client has sent, hence const.
+  template <class T>
+  void Attach(T value) const {
+    attachments_.Set(std::move(value));
+  }
+  // Null: nobody has left one. Lives as long as the request.
+  template <class T>
+  const T* Attached() const {
+    return attachments_.Find<T>();
+  }
+
   // For the engine.
   PathParams& mutable_params() { return params_; }
   void set_content(std::string_view content) { content_ = content; }
@@ -213,6 +274,9 @@ class Request {
   HandlerContext* context_ = nullptr;
   PathParams params_;
   std::string_view content_;
+  mutable uint64_t body_limit_ = UINT64_MAX;
+  mutable uint64_t body_read_ = 0;
+  mutable Attachments attachments_;
 };
 
 // Field lines to be sent. What could break out of its line, and what frames messages (which is the
@@ -220,6 +284,10 @@ class Request {
 class FieldLines {
  public:
   void Add(std::string_view name, std::string_view value);
+  // All of that name; names are compared without case.
+  void Remove(std::string_view name);
+  // The first of that name.
+  std::optional<std::string_view> Find(std::string_view name) const;
   bool valid() const { return valid_; }
   bool empty() const { return lines_.empty(); }
   // "Name: value\r\n" of each.
@@ -287,6 +355,9 @@ class Response {
   static Response Static(std::string_view content_type, std::string_view body, int status = 200);
   // `content_type` has static storage; the same below.
   static Response Owned(std::string_view content_type, std::string body, int status = 200);
+  // A body that others share: it is not copied, and kept until it has been written.
+  static Response Shared(std::string_view content_type, std::shared_ptr<const std::string> body,
+                         int status = 200);
   static Response Stream(std::string_view content_type, std::unique_ptr<BodySource> source,
                          int status = 200);
   // The connection (HTTP/1.1: 101, which names `protocol`) or the stream (HTTP/2: 200) becomes a
@@ -296,6 +367,9 @@ class Response {
 
   // A name or value that could break out of its line, or a framing field, makes the answer a 500.
   Response& Add(std::string_view name, std::string_view value);
+  // Add() in place of all fields of that name that there are.
+  Response& Set(std::string_view name, std::string_view value);
+  Response& Remove(std::string_view name);
   Response& set_status(int status) {
     status_ = status;
     return *this;
@@ -316,6 +390,15 @@ class Response {
   BodySource* source() const { return source_.get(); }
   // The body when it is not streamed.
   std::string_view body() const { return owned_.empty() ? static_body_ : std::string_view(owned_); }
+  // The first field of that name, without case; Content-Type among them. Valid until the next
+  // change.
+  std::optional<std::string_view> Find(std::string_view name) const;
+
+  // In place of the body or source that there is; the fields stay as they are.
+  Response& SetBody(std::string body);
+  Response& SetSource(std::unique_ptr<BodySource> source);
+  // Null: it is not streamed. The response is then left without a body.
+  std::unique_ptr<BodySource> TakeSource() { return std::move(source_); }
 
  private:
   int status_ = 200;
@@ -324,6 +407,7 @@ class Response {
   std::string_view tunnel_protocol_;
   std::string_view static_body_;
   std::string owned_;
+  std::shared_ptr<const std::string> shared_;  // What static_body_ points into, when it does.
   FieldLines fields_;
   std::unique_ptr<BodySource> source_;
 };

@@ -26,6 +26,38 @@ TEST(Response, StaticBodiesAreNotCopied) {
   EXPECT_EQ(response.body().data(), kBody.data());
 }
 
+TEST(Response, FieldsCanBeFoundReplacedAndRemoved) {
+  Response response = Response::Text("x");
+  response.Add("X-A", "1").Add("X-B", "2").Add("x-a", "3");
+  EXPECT_EQ(response.Find("x-A"), "1");
+  EXPECT_EQ(response.Find("X"), std::nullopt);
+  EXPECT_EQ(response.Find("content-TYPE"), "text/plain; charset=utf-8");
+  response.Set("x-a", "4");
+  EXPECT_EQ(response.fields().text(), "X-B: 2\r\nx-a: 4\r\n");
+  response.Set("Content-Type", "a/b").Remove("X-B");
+  EXPECT_EQ(response.content_type(), "");
+  EXPECT_EQ(response.Find("content-type"), "a/b");
+  EXPECT_TRUE(response.valid());
+  EXPECT_FALSE(response.Set("X-A", "a\nb").valid());
+}
+
+TEST(Response, BodiesCanBeReplaced) {
+  auto shared = std::make_shared<const std::string>("shared");
+  Response response = Response::Shared("text/plain", shared);
+  EXPECT_EQ(response.body().data(), shared->data());
+  EXPECT_EQ(shared.use_count(), 2);
+  response.SetBody("own");
+  EXPECT_EQ(shared.use_count(), 1);
+  EXPECT_EQ(response.body(), "own");
+  class Empty final : public BodySource {
+    Result Read(std::span<char>) override { return Result::End(); }
+  };
+  response.SetSource(std::make_unique<Empty>());
+  EXPECT_EQ(response.body(), "");
+  EXPECT_NE(response.TakeSource(), nullptr);
+  EXPECT_EQ(response.source(), nullptr);
+}
+
 TEST(Request, DecodesQueryValues) {
   RequestParser parser;
   parser.Start(HeadLimits());

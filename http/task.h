@@ -43,6 +43,21 @@ namespace internal {
 void* AllocateFrame(size_t size);
 void FreeFrame(void* frame, size_t size);
 
+// The same free list for what else lives as long as a request. One thread allocates and frees.
+template <class T>
+struct FrameAllocator {
+  using value_type = T;
+  FrameAllocator() = default;
+  template <class U>
+  FrameAllocator(const FrameAllocator<U>&) {}  // NOLINT: converts as allocators do
+  T* allocate(size_t n) { return static_cast<T*>(AllocateFrame(n * sizeof(T))); }
+  void deallocate(T* at, size_t n) { FreeFrame(at, n * sizeof(T)); }
+  template <class U>
+  bool operator==(const FrameAllocator<U>&) const {
+    return true;
+  }
+};
+
 class TaskPromiseBase {
  public:
   static void* operator new(size_t size) { return AllocateFrame(size); }
