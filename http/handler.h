@@ -10,6 +10,7 @@
 #define CORELANE_HTTP_HANDLER_H_
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -102,6 +103,16 @@ inline Task<Response> Answer(Response response) { co_return std::move(response);
 // The whole body, at most as long as a plain handler's. Otherwise what the client is to be told.
 Task<std::optional<Response>> ReadContent(const Request& request, std::string& content);
 
+// A request with its body, at an address of its own: a streamed response's source may go on using
+// it.
+struct WholeRequest {
+  explicit WholeRequest(const Request& from) : request(from) {}
+  Request request;
+  std::string content;
+};
+// `response` as it is; what it streams keeps `request`.
+Response Keep(std::unique_ptr<WholeRequest> request, Response response);
+
 template <class F, class... A>
 class ExtractingHandler {
  public:
@@ -146,13 +157,13 @@ class ExtractingHandler {
         arguments);
   }
   Task<Response> CallWithContent(const Request& request) {
-    std::string content;
-    if (std::optional<Response> refusal = co_await ReadContent(request, content)) {
+    auto whole = std::make_unique<WholeRequest>(request);
+    if (std::optional<Response> refusal = co_await ReadContent(request, whole->content)) {
       co_return *std::move(refusal);
     }
-    Request whole = request;
-    whole.set_content(content);
-    co_return co_await Call(whole, Answer);
+    whole->request.set_content(whole->content);
+    Response response = co_await Call(whole->request, Answer);
+    co_return Keep(std::move(whole), std::move(response));
   }
 
   F f_;

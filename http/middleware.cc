@@ -12,13 +12,14 @@ namespace corelane::http {
 namespace {
 
 Task<Response> RunPlain(const PlainHandler& plain, const Request& request) {
-  std::string content;
-  if (std::optional<Response> refusal = co_await internal::ReadContent(request, content)) {
+  if (request.content_length() == uint64_t{0}) co_return plain(request);
+  auto whole = std::make_unique<internal::WholeRequest>(request);
+  if (std::optional<Response> refusal = co_await internal::ReadContent(request, whole->content)) {
     co_return *std::move(refusal);
   }
-  Request whole = request;
-  whole.set_content(content);
-  co_return plain(whole);
+  whole->request.set_content(whole->content);
+  Response response = plain(whole->request);
+  co_return internal::Keep(std::move(whole), std::move(response));
 }
 
 // What follows the scheme in the Authorization field (RFC 9110 §11.4). Nothing: another scheme.
@@ -149,11 +150,16 @@ Middleware ConcurrencyLimit(size_t most) {
 
 Middleware BodyLimit(uint64_t most) {
   return [most](const Request& request, Next next) -> Task<Response> {
-    if (request.content_length().value_or(0) > most) {
-      co_return Response::Text(
+    const auto too_long = [most] {
+      return Response::Text(
           "the body is too long: expected at most " + std::to_string(most) + " bytes\n", 413);
-    }
-    co_return co_await next(request);
+    };
+    if (request.content_length().value_or(0) > most) co_return too_long();
+    request.LimitBody(most);
+    Response response = co_await next(request);
+    // What has come behind the limit is not read to its end.
+    if (request.body_over_limit()) co_return std::move(too_long().CloseConnection());
+    co_return response;
   };
 }
 

@@ -59,8 +59,10 @@ bool EqualsInConstantTime(std::string_view a, std::string_view b);
 // Answers 503 with Retry-After: 1 while `most` requests are in their handlers.
 Middleware ConcurrencyLimit(size_t most);
 
-// Answers 413 where a body is announced with more than `most` bytes. (A plain handler's body is
-// limited by ServerOptions::max_content_bytes in any case.)
+// Answers 413 where a body is announced with more than `most` bytes, and where one that is not
+// announced turns out longer: reading it fails there, and what the handler answers to that is not
+// sent. A streamed response whose source reads the body can only be broken off. (A plain handler's
+// body is limited by ServerOptions::max_content_bytes in any case.)
 Middleware BodyLimit(uint64_t most);
 
 // Gives every response the X-Request-Id of its request, or one from make() where the client sent

@@ -129,6 +129,59 @@ TEST_F(MiddlewareTest, BodyLimit) {
               HasSubstr("413"));
 }
 
+TEST_F(MiddlewareTest, BodyLimitHoldsForBodiesOfUnknownLength) {
+  router_.Use(BodyLimit(3));
+  for (const std::string path : {"/plain", "/read"}) {
+    const std::string head =
+        "POST " + path + " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    EXPECT_THAT(Exchange(head + "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"), HasSubstr("[abc]"));
+    EXPECT_THAT(Exchange(head + "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"), HasSubstr(" 413 "));
+    EXPECT_THAT(sent_, HasSubstr("at most 3 bytes"));
+    EXPECT_THAT(sent_, HasSubstr("Connection: close"));
+    Restart();
+  }
+}
+
+TEST_F(MiddlewareTest, SourcesMayUseTheRequestThatAPlainHandlerGot) {
+  std::vector<std::string> order;
+  router_.Post("/ticks", [](const Request& request) {
+    return Response::Stream("text/plain", std::make_unique<TickSource>(request));
+  });
+  router_.Use(Append("m", order));
+  for (const char* start : {"GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n",
+                            "POST /ticks HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab"}) {
+    sent_.clear();
+    Give(start);
+    for (int i = 0; i < 3; ++i) {
+      now_ += std::chrono::seconds(1);
+      Run();
+    }
+    EXPECT_THAT(sent_, HasSubstr("\r\n2\r\n0\r\n\r\n"));
+  }
+}
+
+TEST_F(MiddlewareTest, WhatIsAttachedIsSeenInsideAndByWhoAttachedIt) {
+  std::vector<std::string> seen;
+  router_.Get("/attached", [](const Request& request) {
+    const std::string* const text = request.Attached<std::string>();
+    return Response::Text(text == nullptr ? "none" : *text);
+  });
+  EXPECT_THAT(Get("/attached"), HasSubstr("none"));
+  router_.Use([](const Request& request, Next next) -> Task<Response> {
+    request.Attach(std::string("inner"));
+    request.Attach(7);
+    co_return co_await next(request);
+  });
+  router_.Use([&](const Request& request, Next next) -> Task<Response> {
+    request.Attach(std::string("outer"));
+    Response response = co_await next(request);
+    seen.push_back(*request.Attached<std::string>() + std::to_string(*request.Attached<int>()));
+    co_return response;
+  });
+  EXPECT_THAT(Get("/attached"), HasSubstr("inner"));
+  EXPECT_THAT(seen, ElementsAre("inner7"));
+}
+
 TEST_F(MiddlewareTest, RequestIdIsTheClientsOrMade) {
   int made = 0;
   router_.Use(RequestId([&] { return "made" + std::to_string(++made); }));
