@@ -11,7 +11,8 @@
 //
 // It may answer without calling `next`, look at the request before and at the response after, or
 // call it with another request. It is called for every request of the routes that the router had at
-// Use(), fallbacks included: what is used last is outermost. One middleware may run for many
+// Use(), fallbacks and what the router answers by itself (OPTIONS, 404, 405) included: what is used
+// last is outermost. One middleware may run for many
 // requests at the same time, on the server's thread, and lives as long as the router.
 
 #ifndef CORELANE_HTTP_MIDDLEWARE_H_

@@ -10,6 +10,7 @@
 namespace corelane::http {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -72,6 +73,55 @@ TEST_F(MiddlewareTest, OnlyWhatWasThereIsInside) {
   router_.Use(Append("n", order));
   EXPECT_THAT(Get("/none"), HasSubstr("nothing"));
   EXPECT_THAT(order, ElementsAre("n in", "n out"));
+}
+
+TEST_F(MiddlewareTest, WhatTheRouterAnswersIsInside) {
+  std::vector<std::string> order;
+  router_.Use(Append("m", order));
+  EXPECT_THAT(Exchange("OPTIONS /hello HTTP/1.1\r\nHost: a\r\n\r\n"),
+              AllOf(HasSubstr(" 204 "), HasSubstr("Allow: GET, HEAD, OPTIONS\r\n")));
+  EXPECT_THAT(Exchange("PUT /hello HTTP/1.1\r\nHost: a\r\n\r\n"),
+              AllOf(HasSubstr(" 405 "), HasSubstr("Allow: GET, HEAD, OPTIONS\r\n")));
+  EXPECT_THAT(Get("/none"), HasSubstr(" 404 "));
+  EXPECT_THAT(Get("/%zz"), HasSubstr(" 400 "));
+  EXPECT_THAT(Exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), HasSubstr(" 204 "));
+  EXPECT_EQ(order.size(), 10u);
+}
+
+TEST_F(MiddlewareTest, MethodsThatAreAddedLaterAreAllowed) {
+  std::vector<std::string> order;
+  router_.Use(Append("m", order));
+  router_.Put("/hello", [](const Request&) { return Response::Text("put"); });
+  EXPECT_THAT(Exchange("OPTIONS /hello HTTP/1.1\r\nHost: a\r\n\r\n"),
+              HasSubstr("Allow: GET, HEAD, PUT, OPTIONS\r\n"));
+  EXPECT_EQ(order.size(), 2u);
+  router_.Add(Method::kOptions, "/hello",
+              MakeHandler([](const Request&) { return Response::Text("own"); }));
+  EXPECT_THAT(Exchange("OPTIONS /hello HTTP/1.1\r\nHost: a\r\n\r\n"), HasSubstr("own"));
+  EXPECT_EQ(order.size(), 2u) << "it came later";
+}
+
+TEST_F(MiddlewareTest, ANestedRouterAnswersWhatIsBelowItsPrefix) {
+  std::vector<std::string> order;
+  Router api;
+  api.Get("/users", [](const Request&) { return Response::Text("users"); });
+  api.Use(Append("api", order));
+  Router other;
+  other.Get("/other", [](const Request&) { return Response::Text("other"); });
+  other.Use(Append("other", order));
+  router_.Nest("/api", std::move(api)).Merge(std::move(other));
+  EXPECT_THAT(Get("/api/none"), HasSubstr(" 404 "));
+  EXPECT_THAT(order, ElementsAre("api in", "api out"));
+  EXPECT_THAT(Get("/none"), HasSubstr(" 404 "));
+  EXPECT_EQ(order.size(), 2u) << "what is merged does not stand around the rest";
+  EXPECT_THAT(Exchange("POST /other HTTP/1.1\r\nHost: a\r\n\r\n"), HasSubstr(" 405 "));
+  EXPECT_EQ(order.size(), 4u);
+  router_.Use(Append("all", order));
+  order.clear();
+  EXPECT_THAT(Get("/api/none"), HasSubstr(" 404 "));
+  EXPECT_THAT(order, ElementsAre("all in", "api in", "api out", "all out"));
+  router_.Fallback([](const Request&) { return Response::Text("lost", 404); });
+  EXPECT_THAT(Get("/api/none"), HasSubstr("lost")) << "what was given wins";
 }
 
 TEST_F(MiddlewareTest, BasicAuth) {

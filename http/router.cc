@@ -46,8 +46,37 @@ struct Segments {
   }
 };
 
+// A coroutine, which answers without reading the request's body.
+Handler Automatic(Response (*answer)(const std::string& allow), std::string allow) {
+  Handler made;
+  made.coroutine = [answer, allow = std::move(allow)](const Request&) {
+    return internal::Answer(answer(allow));
+  };
+  return made;
+}
+
+Response AnswerOptions(const std::string& allow) {
+  return std::move(Response(204).Add("Allow", allow));
+}
+Response AnswerMethodNotAllowed(const std::string& allow) {
+  return std::move(Response::Static("text/plain", "method not allowed\n", 405).Add("Allow", allow));
+}
+Response AnswerNotFound(const std::string&) {
+  return Response::Static("text/plain", "not found\n", 404);
+}
+Response AnswerBadPath(const std::string&) {
+  return Response::Static("text/plain", "the path is malformed\n", 400);
+}
+
+Handler WrapAll(const std::vector<Middleware>& layers, Handler handler) {
+  for (const Middleware& layer : layers) handler = Wrap(layer, std::move(handler));
+  return handler;
+}
+
 }  // namespace
 
+// What a router answers by itself is made a handler as soon as there is middleware to put around
+// it; without, RouteMatch::kind leaves it to the engine.
 struct Router::Node {
   enum class Kind : uint8_t { kText, kParam, kRest };
 
@@ -59,6 +88,38 @@ struct Router::Node {
   std::array<Handler, kMethodCount> handlers;
   std::string allow;  // Empty: no route ends here.
   Handler fallback;   // Of what is below and has no route.
+
+  // What Use() has put around this route, innermost first, and the answers inside of it.
+  std::vector<Middleware> layers;
+  Handler options;
+  Handler refused;
+  // The same for a router as a whole, at its root or where it has been nested.
+  std::vector<Middleware> root_layers;
+  Handler not_found;
+  Handler bad_path;
+  Handler server_options;  // OPTIONS *
+
+  void Layer(const Middleware& middleware) {
+    if (!allow.empty()) {
+      layers.push_back(middleware);
+      MakeAutomatic();
+    }
+    for (const auto& child : text) child->Layer(middleware);
+    if (param != nullptr) param->Layer(middleware);
+    if (rest != nullptr) rest->Layer(middleware);
+    if (not_found) LayerRoot(middleware);
+  }
+  void LayerRoot(const Middleware& middleware) {
+    root_layers.push_back(middleware);
+    not_found = WrapAll(root_layers, Automatic(AnswerNotFound, ""));
+    bad_path = WrapAll(root_layers, Automatic(AnswerBadPath, ""));
+    server_options = WrapAll(root_layers, Automatic(AnswerOptions, std::string(kAllMethods)));
+  }
+  void MakeAutomatic() {
+    if (layers.empty()) return;
+    options = WrapAll(layers, Automatic(AnswerOptions, allow));
+    refused = WrapAll(layers, Automatic(AnswerMethodNotAllowed, allow));
+  }
 
   void ForEachHandler(const std::function<void(Handler&)>& visit) {
     for (Handler& handler : handlers) {
@@ -103,6 +164,7 @@ struct Router::Node {
       if (!allow.empty()) allow += ", ";
       allow += MethodName(method);
     }
+    MakeAutomatic();
   }
 };
 
@@ -221,8 +283,13 @@ void Router::Absorb(Node& to, Node& from, const std::string& pattern) {
       to.handlers[i] = std::move(from.handlers[i]);
     }
   }
+  if (to.layers.empty()) to.layers = std::move(from.layers);
   if (!from.allow.empty()) to.UpdateAllow();
   if (from.fallback && !to.fallback) to.fallback = std::move(from.fallback);
+  if (from.not_found && !to.not_found) {
+    to.root_layers = std::move(from.root_layers);
+    to.not_found = std::move(from.not_found);
+  }
   for (auto& child : from.text) {
     const auto found = std::find_if(to.text.begin(), to.text.end(),
                                     [&](const auto& t) { return t->name == child->name; });
@@ -238,6 +305,7 @@ void Router::Absorb(Node& to, Node& from, const std::string& pattern) {
 
 Router& Router::Merge(Router other) {
   if (status_.ok()) status_ = other.status_;
+  other.root_->not_found = {};  // Of two whole routers this one goes on.
   Absorb(*root_, *other.root_, "");
   return *this;
 }
@@ -277,15 +345,21 @@ Router& Router::Nest(std::string_view prefix, Router inner) {
 Router& Router::Use(Middleware middleware) {
   CL_CHECK(middleware);
   root_->ForEachHandler([&](Handler& handler) { handler = Wrap(middleware, std::move(handler)); });
+  const bool first = !root_->not_found;
+  root_->Layer(middleware);
+  if (first) root_->LayerRoot(middleware);
   return *this;
 }
 
-// Of the routers that the path leads into, the innermost one's.
+// Of the routers that the path leads into, the innermost one's that was given; else the innermost
+// one's own.
 const Handler* Router::FindFallback(const std::string_view* segment, size_t left) const {
   const Handler* found = nullptr;
+  const Handler* own = nullptr;
   const Node* node = root_.get();
   while (node != nullptr) {
     if (node->fallback) found = &node->fallback;
+    if (node->not_found) own = &node->not_found;
     if (left == 0) break;
     const Node* next = node->param.get();
     for (const auto& child : node->text) {
@@ -295,7 +369,7 @@ const Handler* Router::FindFallback(const std::string_view* segment, size_t left
     ++segment;
     --left;
   }
-  return found;
+  return found != nullptr ? found : own;
 }
 
 // Each node of the tree is tried at most once, for its depth fixes the segment: no blow-up.
@@ -324,34 +398,32 @@ const Router::Node* Router::Find(const Node& node, const std::string_view* segme
 
 RouteMatch Router::Match(Method method, std::string_view path, PathParams& params,
                          std::string& scratch) const {
+  using Kind = RouteMatch::Kind;
   params.Clear();
-  RouteMatch match;
+  // `kind`, or the handler that answers it inside of middleware.
+  const auto answer = [](Kind kind, const Handler& handler, std::string_view allow = {}) {
+    return handler ? RouteMatch{Kind::kFound, &handler, allow} : RouteMatch{kind, nullptr, allow};
+  };
   if (path == "*" && method == Method::kOptions) {  // RFC 9110 §9.3.7
-    match.kind = RouteMatch::Kind::kOptions;
-    match.allow = kAllMethods;
-    return match;
+    return answer(Kind::kOptions, root_->server_options, kAllMethods);
   }
   Segments segments;
-  if (path.empty() || path.front() != '/' || !segments.Split(path)) return match;
+  if (path.empty() || path.front() != '/' || !segments.Split(path)) {
+    return answer(Kind::kNotFound, root_->not_found);
+  }
   if (path.find('%') != std::string_view::npos && !segments.Decode(scratch)) {
-    match.kind = RouteMatch::Kind::kBadPath;
-    return match;
+    return answer(Kind::kBadPath, root_->bad_path);
   }
   const Node* const node = Find(*root_, segments.list.data(), segments.count, params);
   if (node == nullptr) {
-    match.handler = FindFallback(segments.list.data(), segments.count);
-    if (match.handler != nullptr) match.kind = RouteMatch::Kind::kFound;
-    return match;
+    const Handler* const fallback = FindFallback(segments.list.data(), segments.count);
+    return {fallback != nullptr ? Kind::kFound : Kind::kNotFound, fallback, {}};
   }
-  match.handler = node->HandlerFor(method);
-  match.allow = node->allow;
-  if (match.handler != nullptr) {
-    match.kind = RouteMatch::Kind::kFound;
-  } else {
-    match.kind = method == Method::kOptions ? RouteMatch::Kind::kOptions
-                                            : RouteMatch::Kind::kMethodNotAllowed;
+  if (const Handler* const handler = node->HandlerFor(method)) {
+    return {Kind::kFound, handler, node->allow};
   }
-  return match;
+  return method == Method::kOptions ? answer(Kind::kOptions, node->options, node->allow)
+                                    : answer(Kind::kMethodNotAllowed, node->refused, node->allow);
 }
 
 Response AnswerUnrouted(const RouteMatch& match) {

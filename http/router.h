@@ -37,7 +37,7 @@ namespace corelane::http {
 
 struct RouteMatch {
   enum class Kind : uint8_t {
-    kFound,
+    kFound,             // `handler` answers. The others are for the engine to answer:
     kNotFound,          // 404
     kMethodNotAllowed,  // 405, `allow` says what would be
     kOptions,           // 204, likewise
@@ -102,7 +102,9 @@ class Router {
     return SetFallback(MakeHandler(std::forward<F>(handler)));
   }
 
-  // Around every handler that is there by now, fallbacks included; see middleware.h.
+  // Around every handler that is there by now, fallbacks included, and around what the router
+  // itself answers: OPTIONS and 405 on the routes that are there, 404 and 400 for the rest. Of two
+  // routers that are merged, this one's middleware stays around the latter. See middleware.h.
   Router& Use(Middleware middleware);
 
   // The first thing that was wrong with a pattern: what, in which, and what would be right.
