@@ -62,6 +62,8 @@ def system_libraries():
             "spdlog": "spdlog",
             "dpdk": "libdpdk",
             "nghttp2": "libnghttp2",
+            "brotli": "libbrotlienc libbrotlidec",
+            "zstd": "libzstd",
             "protobuf": "protobuf",
             "grpcpp": "grpc++ protobuf",
             "gtest": "gmock gtest",

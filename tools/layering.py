@@ -23,8 +23,13 @@ ALLOWED = {
     "tls": ["runtime", "core"],
     "http/wire": ["core"],
     "http/h1": ["http/wire", "core"],
+    "http/semantics": ["http/wire", "http/h1"],
     "http": ["http/wire", "http/h1", "http/h2", "tls", "runtime", "core"],
     "http/json": ["http"],
+    "http/middleware": ["http", "http/semantics", "core"],
+    "http/compress": ["http", "http/semantics"],
+    "http/files": ["http", "http/semantics", "core"],
+    "http/multipart": ["http", "http/wire"],
     "http/h2": ["http/wire", "core"],
     "grpc": ["http", "tls", "runtime", "core"],
     # Everything but real backends.
@@ -71,6 +76,9 @@ EXTERNAL = {
     "@sys//:spdlog": ["runtime", "runtime/*", "examples", "examples/*", "bench", "bench/*"],
     "@sys//:nghttp2": ["http/h2", "testing", "testing/*"],
     "@sys//:grpcpp": ["testing", "testing/*"],
+    "@sys//:brotli": ["http/compress"],
+    "@sys//:zstd": ["http/compress"],
+    "@sys//:zlib": ["http/compress", "grpc", "testing", "testing/*", "examples", "examples/*"],
 }
 
 # What tests of these folders may use besides.
@@ -103,6 +111,9 @@ INCLUDE_OWNERS = [
     (r"<benchmark/", ["@sys//:benchmark"]),
     (r"<rte_", ["@sys//:dpdk"]),
     (r"<nghttp2/", ["@sys//:nghttp2"]),
+    (r"<brotli/", ["@sys//:brotli"]),
+    (r"<zstd", ["@sys//:zstd"]),
+    (r"<zlib", ["@sys//:zlib"]),
     (r'["<]absl/', ["@sys//:absl_status", "@sys//:absl_strings"]),
 ]
 
