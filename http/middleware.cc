@@ -74,6 +74,46 @@ bool IsRequestId(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+using LogFunction = std::function<void(const AccessRecord&)>;
+
+// Counts what goes through it, and logs at its end.
+class LoggedSource final : public BodySource {
+ public:
+  LoggedSource(std::unique_ptr<BodySource> inner, const Clock& clock, Instant begin,
+               std::shared_ptr<const LogFunction> log, const AccessRecord& record)
+      : inner_(std::move(inner)),
+        clock_(clock),
+        begin_(begin),
+        log_(std::move(log)),
+        record_(record) {}
+  ~LoggedSource() override { Log(record_.bytes == size()); }
+
+  std::optional<uint64_t> size() const override { return inner_->size(); }
+  Result Read(std::span<char> out) override {
+    const Result result = inner_->Read(out);
+    if (result.kind == Result::Kind::kData) record_.bytes += result.size;
+    if (result.kind == Result::Kind::kEnd) Log(true);
+    if (result.kind == Result::Kind::kFailed) Log(false);
+    return result;
+  }
+  Task<void> Wait() override { return inner_->Wait(); }
+
+ private:
+  void Log(bool complete) {
+    if (std::exchange(logged_, true)) return;
+    record_.complete = complete;
+    record_.duration = clock_.Now() - begin_;
+    (*log_)(record_);
+  }
+
+  std::unique_ptr<BodySource> inner_;
+  const Clock& clock_;
+  const Instant begin_;
+  std::shared_ptr<const LogFunction> log_;
+  AccessRecord record_;
+  bool logged_ = false;
+};
+
 }  // namespace
 
 Task<Response> Next::operator()(const Request& request) const {
@@ -174,10 +214,25 @@ Middleware RequestId(std::function<std::string()> make) {
 }
 
 Middleware AccessLog(const Clock& clock, std::function<void(const AccessRecord&)> log) {
-  return [&clock, log = std::move(log)](const Request& request, Next next) -> Task<Response> {
+  auto shared = std::make_shared<const LogFunction>(std::move(log));
+  return [&clock, log = std::move(shared)](const Request& request, Next next) -> Task<Response> {
     const Instant begin = clock.Now();
     Response response = co_await next(request);
-    log({request.method(), request.target(), response.status(), clock.Now() - begin});
+    AccessRecord record;
+    record.method = request.method();
+    record.target = request.target();
+    record.status = response.status();
+    record.request = &request;
+    const bool bodiless =
+        record.method == Method::kHead || record.status == 204 || record.status == 304;
+    if (!bodiless && response.source() != nullptr) {
+      response.SetSource(
+          std::make_unique<LoggedSource>(response.TakeSource(), clock, begin, log, record));
+      co_return response;
+    }
+    if (!bodiless) record.bytes = response.body().size();
+    record.duration = clock.Now() - begin;
+    (*log)(record);
     co_return response;
   };
 }

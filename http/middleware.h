@@ -70,12 +70,17 @@ Middleware BodyLimit(uint64_t most);
 // none, or none of 1 to 128 visible characters.
 Middleware RequestId(std::function<std::string()> make);
 
-// Calls log() after each request. The views live as long as the call.
+// Calls log() when a response is ready, or, where it is streamed, when its source has ended or is
+// given up. The views and the request live as long as the call. http/middleware/log_format.h makes
+// lines of it.
 struct AccessRecord {
   Method method = Method::kUnknown;
   std::string_view target;
   int status = 0;
-  Duration duration{};  // of the handler
+  Duration duration{};   // Of the handler, and of the source where there is one.
+  uint64_t bytes = 0;    // Of content; of a stream, those that its source has given.
+  bool complete = true;  // False: the source has failed, or the client did not stay to its end.
+  const Request* request = nullptr;
 };
 Middleware AccessLog(const Clock& clock, std::function<void(const AccessRecord&)> log);
 
