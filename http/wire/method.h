@@ -11,6 +11,11 @@ namespace corelane::http {
 
 enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
 
+constexpr std::string_view VersionName(Version version) {
+  constexpr std::string_view kNames[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2"};
+  return kNames[static_cast<size_t>(version)];
+}
+
 enum class Method : uint8_t {
   kUnknown,  // A well-formed method that nobody here knows: 501 (RFC 9110 §9.1).
   kGet,
