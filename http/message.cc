@@ -4,6 +4,29 @@
 #include "http/wire/syntax.h"
 
 namespace corelane::http {
+namespace {
+
+class MemorySource final : public BodySource {
+ public:
+  MemorySource(std::string owned, std::string_view other, std::shared_ptr<const std::string> kept)
+      : owned_(std::move(owned)),
+        kept_(std::move(kept)),
+        left_(owned_.empty() ? other : std::string_view(owned_)) {}
+  std::optional<uint64_t> size() const override { return left_.size(); }
+  Result Read(std::span<char> out) override {
+    if (left_.empty()) return Result::End();
+    const size_t size = left_.copy(out.data(), out.size());
+    left_.remove_prefix(size);
+    return Result::Data(size);
+  }
+
+ private:
+  const std::string owned_;
+  const std::shared_ptr<const std::string> kept_;
+  std::string_view left_;
+};
+
+}  // namespace
 
 std::optional<uint64_t> Request::NumberParam(std::string_view name) const {
   return ParseDecimal(Param(name));
@@ -138,6 +161,13 @@ Response& Response::SetBody(std::string body) {
   static_body_ = {};
   owned_ = std::move(body);
   return *this;
+}
+
+std::unique_ptr<BodySource> Response::TakeBodyAsSource() {
+  if (source_ != nullptr) return std::move(source_);
+  auto source = std::make_unique<MemorySource>(std::move(owned_), static_body_, std::move(shared_));
+  SetBody("");
+  return source;
 }
 
 Response& Response::SetSource(std::unique_ptr<BodySource> source) {

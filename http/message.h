@@ -399,6 +399,8 @@ class Response {
   Response& SetSource(std::unique_ptr<BodySource> source);
   // Null: it is not streamed. The response is then left without a body.
   std::unique_ptr<BodySource> TakeSource() { return std::move(source_); }
+  // The body as a source, whichever it is. The response is then left without one.
+  std::unique_ptr<BodySource> TakeBodyAsSource();
 
  private:
   int status_ = 200;

@@ -58,6 +58,26 @@ TEST(Response, BodiesCanBeReplaced) {
   EXPECT_EQ(response.source(), nullptr);
 }
 
+TEST(Response, AnyBodyCanBeTakenAsASource) {
+  const auto read = [](Response response) {
+    const std::unique_ptr<BodySource> source = response.TakeBodyAsSource();
+    EXPECT_EQ(response.body(), "");
+    std::string all = std::to_string(source->size().value()) + ":";
+    char out[3];
+    for (;;) {
+      const BodySource::Result result = source->Read(out);
+      if (result.kind == BodySource::Result::Kind::kEnd) return all;
+      all.append(out, result.size);
+    }
+  };
+  EXPECT_EQ(read(Response::Text("small")), "5:small");
+  EXPECT_EQ(read(Response::Text(std::string(100, 'x'))), "100:" + std::string(100, 'x'));
+  EXPECT_EQ(read(Response::Static("a/b", "static")), "6:static");
+  EXPECT_EQ(read(Response::Shared("a/b", std::make_shared<const std::string>("shared"))),
+            "6:shared");
+  EXPECT_EQ(read(Response(200)), "0:");
+}
+
 TEST(Request, DecodesQueryValues) {
   RequestParser parser;
   parser.Start(HeadLimits());
