@@ -66,9 +66,7 @@ uint64_t AllocationsOf(int rounds) {
 }
 
 // Under a sanitizer nothing is counted.
-TEST(Allocation, DataFramesMakeNone) {
-  EXPECT_EQ(AllocationsOf(10000), 0u);
-}
+TEST(Allocation, DataFramesMakeNone) { EXPECT_EQ(AllocationsOf(10000), 0u); }
 
 TEST(Allocation, TheCounterSeesOne) {
   const uint64_t before = AllocationsOnThisThread();
