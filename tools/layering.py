@@ -30,6 +30,7 @@ ALLOWED = {
     "http/compress": ["http", "http/semantics"],
     "http/files": ["http", "http/semantics", "core"],
     "http/multipart": ["http", "http/wire"],
+    "http/ws": ["http", "http/wire", "core"],
     "http/h2": ["http/wire", "core"],
     "grpc": ["http", "tls", "runtime", "core"],
     # Everything but real backends.
@@ -69,7 +70,7 @@ EXTERNAL = {
     "@sys//:cli11": ["runtime/flags"],
     "@sys//:dpdk": ["driver/dpdk"],
     "@sys//:dpdk_net_ring": ["driver/dpdk"],
-    "@sys//:openssl": ["tls", "testing", "testing/*", "examples", "examples/*"],
+    "@sys//:openssl": ["tls", "http/ws", "testing", "testing/*", "examples", "examples/*"],
     "@sys//:pcap": ["driver/pcap", "testing", "testing/*"],
     "@sys//:protobuf": ["runtime/app", "grpc", "testing", "testing/*", "examples", "examples/*"],
     "@sys//:prometheus": ["runtime/metrics", "examples", "examples/*"],
@@ -94,6 +95,7 @@ TEST_LIBRARIES = ["@sys//:gtest", "@sys//:gtest_main", "@sys//:benchmark", "@sys
 # besides them, only the face and tests may depend on a shell.
 IO_SHELLS = {
     "http": ["//http:serve", "//http:client", "//http:use_task"],
+    "http/ws": [],
     "grpc": ["//grpc:server", "//grpc:channel"],
 }
 ASIO = "@sys//:boost"
