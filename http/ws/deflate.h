@@ -21,7 +21,6 @@ namespace corelane::ws {
 struct DeflateOptions {
   DeflateOptions() {}  // Not an aggregate: GCC 12 destroys aggregate temporaries in co_await twice.
 
-  bool enabled = true;
   // Forget what was sent between two messages: a worse ratio, and no window kept for an idle
   // connection. As a server: `server_` is what we do whatever the client asks, `client_` what we
   // ask of it.

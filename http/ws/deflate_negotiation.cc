@@ -102,7 +102,6 @@ std::string DeflateOptions::Problem() const {
 
 std::optional<DeflateParams> AcceptDeflateOffer(std::string_view offers,
                                                 const DeflateOptions& options) {
-  if (!options.enabled) return std::nullopt;
   ExtensionReader reader(offers);
   std::string_view name;
   while (reader.NextExtension(name)) {
