@@ -73,6 +73,7 @@ class H1Server final : public ServerEngine, private HandlerContext {
   }
   void Interrupt() override;
   bool stopping() const override { return stopping_; }
+  Instant now() const override { return now_; }
   void SetTimeout(Duration duration) override;
   bool timed_out() const override { return wait_.timed_out(); }
   Fields trailers() const override { return body_.trailers(); }

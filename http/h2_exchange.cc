@@ -191,6 +191,7 @@ void H2Exchange::EndBodyWait() {
 // --- Its handler ---
 
 bool H2Exchange::stopping() const { return server_.stopping_; }
+Instant H2Exchange::now() const { return server_.now_; }
 const ConnectionInfo& H2Exchange::connection() const { return server_.connection_; }
 uint64_t H2Exchange::max_content_bytes() const { return server_.options_.max_content_bytes; }
 

@@ -71,6 +71,7 @@ class H2Exchange final : private HandlerContext, private h2::DataSource {
   }
   void Interrupt() override;
   bool stopping() const override;
+  Instant now() const override;
   void SetTimeout(Duration duration) override;
   bool timed_out() const override { return wait_.timed_out(); }
   Fields trailers() const override { return {trailer_text_.data(), trailer_slots_}; }

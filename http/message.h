@@ -67,6 +67,8 @@ class HandlerContext {
   // Resumes early what waits in one of the latter two; nothing when nobody does.
   virtual void Interrupt() = 0;
   virtual bool stopping() const = 0;
+  // Of the connection's last turn, which may be the one that goes on.
+  virtual Instant now() const = 0;
   // Runs out of time after `duration`; Duration::max(): never.
   virtual void SetTimeout(Duration duration) = 0;
   virtual bool timed_out() const = 0;
@@ -239,6 +241,11 @@ class Request {
   // Resumes early the coroutine that waits in WaitForBody or Sleep of this request; nothing when
   // none does. For what has news for it from elsewhere on the connection's thread.
   void Interrupt() const { context_->Interrupt(); }
+
+  // Whether the server is stopping: what has no end of its own should end.
+  bool stopping() const { return context_->stopping(); }
+  // The time at which the connection was last heard of; exact in BodySource::Read and Wait.
+  Instant now() const { return context_->now(); }
 
   // The handler, and what it calls, may take this long from now: then what it waits for throws
   // HandlerTimeout, and operations by use_task.h are cancelled. Duration::max(): no longer limited.
