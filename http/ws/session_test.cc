@@ -378,6 +378,37 @@ TEST_F(SessionTest, AHandlerOutsideOutlivesItsConnection) {
   EXPECT_EQ(code_, CloseCode::kAbnormal);
 }
 
+// What a handler waits for that can be asked to end.
+struct CancellableOutside final : http::Cancellable {
+  int cancelled = 0;
+  std::coroutine_handle<> waiter;
+
+  bool await_ready() const { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> handle) {
+    waiter = handle;
+    handle.promise().set_waits_for(this);
+  }
+  void await_resume() const {}
+  void Cancel() override {
+    ++cancelled;
+    std::exchange(waiter, {}).resume();  // Before it returns, at worst.
+  }
+};
+
+TEST_F(SessionTest, WhatAHandlerWaitsForIsAskedToEnd) {
+  bool destroyed = false;
+  CancellableOutside outside;
+  Start([&](Socket& socket) -> Task<void> {
+    const Flag flag{destroyed};
+    co_await outside;
+    EXPECT_FALSE(socket.open());
+  });
+  End();
+  EXPECT_EQ(outside.cancelled, 1);
+  EXPECT_TRUE(destroyed);
+}
+
 TEST_F(SessionTest, AHandlerThatGoesOutsideAtTheEndIsWaitedFor) {
   bool destroyed = false;
   Start([&](Socket& socket) -> Task<void> {
