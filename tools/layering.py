@@ -49,6 +49,7 @@ ALLOWED = {
 ALLOWED_TO_TESTS = {
     "*": ["testing", "testing/*", "driver/*", "examples", "bench"],
     "runtime/app": ["testing", "testing/*", "driver/*", "runtime/metrics"],
+    "http/ws": ["testing", "testing/*", "http/h2"],
 }
 
 # Public targets besides the face of a folder. What is testonly may always be one.

@@ -30,7 +30,7 @@ class Http2Test : public ::testing::Test {
     options.subprotocols = {"chat"};
     router_.Get("/room", Handler([this](Socket& socket) { return Chat(socket); }, options));
     server_ = std::make_unique<http::H2Server>(router_, options_, stats_, connection_);
-    client_ = h2::Session::Client(h2::SessionOptions(), got_, client_stats_);
+    client_ = h2::Session::Client(client_options_, got_, client_stats_);
     server_->Begin(h2::testing::TakeOutput(*client_), now_);
     Run();
   }
@@ -114,6 +114,7 @@ class Http2Test : public ::testing::Test {
   http::ServerOptions options_;
   http::ServerStats stats_;
   http::ConnectionInfo connection_;
+  h2::SessionOptions client_options_;
   h2::SessionStats client_stats_;
   h2::testing::Recorder got_;
   std::unique_ptr<http::H2Server> server_;
@@ -185,6 +186,7 @@ TEST_F(Http2Test, AStoppingServerClosesWith1001) {
 TEST_F(Http2Test, SilentClientsArePinged) {
   Connect(kVersion);
   ASSERT_NE(server_->deadline(), kNever);
+  EXPECT_EQ(server_->deadline(), now_ + Options().ping_interval);
   now_ += Options().ping_interval;
   server_->OnDeadline(now_);
   Run();

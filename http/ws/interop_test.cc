@@ -51,7 +51,8 @@ Task<void> Echo(Socket& socket) {
   }
 }
 Task<void> Closes(Socket& socket) {
-  if (co_await socket.Receive()) socket.Close(static_cast<CloseCode>(4001), "enough");
+  const std::optional<Message> message = co_await socket.Receive();
+  if (message.has_value()) socket.Close(static_cast<CloseCode>(4001), "enough");
 }
 
 TEST(Interop, TheirClientOurServer) {

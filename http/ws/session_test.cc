@@ -335,7 +335,9 @@ TEST_F(SessionTest, IdleConnectionsAreClosed) {
 
 TEST_F(SessionTest, Sleeps) {
   Start([this](Socket& socket) -> Task<void> {
-    while (co_await socket.Sleep(seconds(1))) co_await socket.SendText("tick");
+    while (co_await socket.Sleep(seconds(1))) {
+      co_await socket.SendText("tick");
+    }
     Note(socket);
   });
   EXPECT_EQ(session_->NextDeadline(), now_ + seconds(1));
@@ -379,33 +381,38 @@ TEST_F(SessionTest, AHandlerOutsideOutlivesItsConnection) {
 }
 
 // What a handler waits for that can be asked to end.
-struct CancellableOutside final : http::Cancellable {
+struct Operation final : http::Cancellable {
   int cancelled = 0;
   std::coroutine_handle<> waiter;
 
-  bool await_ready() const { return false; }
-  template <class Promise>
-  void await_suspend(std::coroutine_handle<Promise> handle) {
-    waiter = handle;
-    handle.promise().set_waits_for(this);
-  }
-  void await_resume() const {}
   void Cancel() override {
     ++cancelled;
     std::exchange(waiter, {}).resume();  // Before it returns, at worst.
   }
 };
+struct OperationAwaiter {
+  Operation& operation;
+
+  bool await_ready() const { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> handle) {
+    operation.waiter = handle;
+    handle.promise().set_waits_for(&operation);
+  }
+  void await_resume() const {}
+};
 
 TEST_F(SessionTest, WhatAHandlerWaitsForIsAskedToEnd) {
   bool destroyed = false;
-  CancellableOutside outside;
+  Operation operation;
   Start([&](Socket& socket) -> Task<void> {
     const Flag flag{destroyed};
-    co_await outside;
+    OperationAwaiter awaiter{operation};
+    co_await awaiter;
     EXPECT_FALSE(socket.open());
   });
   End();
-  EXPECT_EQ(outside.cancelled, 1);
+  EXPECT_EQ(operation.cancelled, 1);
   EXPECT_TRUE(destroyed);
 }
 
@@ -462,7 +469,9 @@ TEST_F(SessionTest, DestructorsOfAHandlerMayUseTheSocket) {
   };
   Start([](Socket& socket) -> Task<void> {
     const Last last{socket};
-    for (;;) co_await socket.Receive();
+    for (;;) {
+      co_await socket.Receive();
+    }
   });
   End();
 }
