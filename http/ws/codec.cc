@@ -158,18 +158,19 @@ bool Decoder::TakeCompressed(std::string_view piece) {
 }
 
 bool Decoder::CheckInflated(Inflater::Status status, size_t from) {
+  // What came out before the rest failed comes first, so that pieces do not matter.
+  if (type_ == MessageType::kText && !utf8_.Add(message_.view().substr(from))) {
+    return Fail(CloseCode::kInvalidData, "text that is not UTF-8");
+  }
   switch (status) {
+    case Inflater::Status::kOk:
+      return true;
     case Inflater::Status::kTooBig:
       return Fail(CloseCode::kTooBig, "message too big");
     case Inflater::Status::kBad:
       return Fail(CloseCode::kInvalidData, "data that cannot be inflated");
-    case Inflater::Status::kOk:
-      break;
   }
-  if (type_ == MessageType::kText && !utf8_.Add(message_.view().substr(from))) {
-    return Fail(CloseCode::kInvalidData, "text that is not UTF-8");
-  }
-  return true;
+  return false;
 }
 
 bool Decoder::EndMessage() {

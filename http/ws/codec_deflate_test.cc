@@ -133,6 +133,16 @@ TEST(CodecDeflate, WhatCannotBeInflatedIs1007) {
             "error(1007,data that cannot be inflated) ");
 }
 
+// The order in the message decides, and not how much of it has come.
+TEST(CodecDeflate, TheFirstThingThatIsWrongIsNamed) {
+  // A stored block with a byte that is no UTF-8, then a block of an unknown kind.
+  const std::string bytes = "\xc1\x07\x00\x01\x00\xfe\xff\xff\x07"s;
+  for (const size_t piece : {size_t{1}, SIZE_MAX}) {
+    Decoder decoder = AtClient();
+    EXPECT_EQ(Decoded(decoder, bytes, piece), "error(1007,text that is not UTF-8) ");
+  }
+}
+
 TEST(CodecDeflate, Rsv1NeedsAnAgreement) {
   Decoder decoder(Role::kClient, 1000);
   EXPECT_EQ(Decoded(decoder, "\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"s),
