@@ -52,6 +52,10 @@ class Decoder {
   std::string_view message() const { return message_.view(); }
   // Moves the message out by an exchange of buffers, so that neither is copied or allocated anew.
   void TakeMessage(http::Buffer& into) { std::swap(message_, into); }
+  // Gives memory back between messages: for a connection that is quiet.
+  void ReleaseMemory() {
+    if (!in_message_) message_ = http::Buffer();
+  }
   // After kPing and kPong: the payload, until the next Decode.
   std::string_view control() const { return {control_.data(), control_size_}; }
   // After kClose: kNoCode where there was none. The reason is valid UTF-8.
@@ -105,6 +109,8 @@ class Encoder {
 
   // As one frame, compressed where that was agreed on and is worth it. Text must be UTF-8.
   void Message(MessageType type, std::string_view payload, http::Buffer& out);
+  // Gives memory back: for a connection that is quiet.
+  void ReleaseMemory() { compressed_ = http::Buffer(); }
   // At most kMaxControlPayload bytes are sent of a longer payload.
   void Ping(std::string_view payload, http::Buffer& out) { Control(Opcode::kPing, payload, out); }
   void Pong(std::string_view payload, http::Buffer& out) { Control(Opcode::kPong, payload, out); }

@@ -215,8 +215,17 @@ void Session::CheckSilence() {
   }
   if (pong_until_ <= now_) return Fail(CloseCode::kInternalError, "no pong in time");
   if (pong_until_ != kNever || !IsDue(heard_, options().ping_interval)) return;
+  ReleaseMemory();
   encoder_.Ping({}, output_);
   pong_until_ = After(now_, options().pong_timeout);
+}
+
+void Session::ReleaseMemory() {
+  if (output_.empty()) output_ = http::Buffer();
+  encoder_.ReleaseMemory();
+  if (waiting_ != Waiting::kMessage) return;  // The handler may look at its message.
+  lent_ = http::Buffer();
+  decoder_.ReleaseMemory();
 }
 
 Instant Session::NextDeadline() const {

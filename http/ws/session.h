@@ -129,6 +129,8 @@ class Session {
   bool Decode();
   void CheckTime();
   void CheckSilence();
+  // A quiet connection keeps no buffers, however large its messages were.
+  void ReleaseMemory();
   bool IsDue(Instant from, Duration after) const;
 
   void OnPeerClose();

@@ -59,5 +59,30 @@ TEST(Allocation, CompressedMessages) {
   }
 }
 
+// What a connection took for large messages, it gives back when it is quiet.
+TEST(Allocation, AQuietConnectionKeepsNoBuffers) {
+  auto endpoint = std::make_shared<internal::Endpoint>();
+  endpoint->handler = Echo;
+  auto session = std::make_unique<internal::Session>(endpoint, http::Request(), "", std::nullopt);
+  Instant now{std::chrono::seconds(1)};
+  const std::string frame =
+      testing::ClientFrame(testing::Head(Opcode::kText), std::string(50000, 'p'));
+  const auto exchange = [&] {
+    const uint64_t before = AllocationsOnThisThread();
+    session->Advance(now, false);
+    session->OnInput(frame, now);
+    session->OnSent(session->output().size());
+    session->Advance(now, false);
+    return AllocationsOnThisThread() - before;
+  };
+  for (int i = 0; i < 5; ++i) exchange();
+  EXPECT_EQ(exchange(), 0u);
+  now += endpoint->options.ping_interval;
+  session->Advance(now, false);
+  session->OnSent(session->output().size());
+  EXPECT_EQ(exchange() > 0, AllocationCounterActive());
+  internal::Session::Release(std::move(session));
+}
+
 }  // namespace
 }  // namespace corelane::ws
