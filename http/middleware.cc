@@ -168,6 +168,22 @@ Middleware BearerAuth(std::string realm, std::function<bool(std::string_view tok
       };
 }
 
+Middleware Timeout(Duration most) {
+  return [most](const Request& request, Next next) -> Task<Response> {
+    request.SetTimeout(most);
+    std::optional<Response> response;
+    try {
+      response.emplace(co_await next(request));
+    } catch (const HandlerTimeout&) {
+      // Answered below, as where the handler has caught it.
+    }
+    const bool late = request.timed_out();
+    request.SetTimeout(Duration::max());
+    if (late || !response) co_return Response::Text("this took too long\n", 503);
+    co_return *std::move(response);
+  };
+}
+
 Middleware ConcurrencyLimit(size_t most) {
   struct Place {
     explicit Place(std::shared_ptr<size_t> count) : count(std::move(count)) { ++*this->count; }

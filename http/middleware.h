@@ -57,6 +57,11 @@ Middleware BearerAuth(std::string realm, std::function<bool(std::string_view tok
 // Takes as long whatever the texts are that have the same length.
 bool EqualsInConstantTime(std::string_view a, std::string_view b);
 
+// Answers 503 where the response is not ready after `most`. What the handler waits for then throws
+// HandlerTimeout, or is cancelled (use_task.h), and what it returns all the same is not sent. A
+// streamed response has its head in time; its body may take longer.
+Middleware Timeout(Duration most);
+
 // Answers 503 with Retry-After: 1 while `most` requests are in their handlers.
 Middleware ConcurrencyLimit(size_t most);
 

@@ -259,5 +259,37 @@ TEST_F(MiddlewareTest, AccessLogTellsWhatWasAnsweredAndHowLongItTook) {
   EXPECT_THAT(lines, ElementsAre("GET /hello?a=b 200 0", "GET /outside 200 7"));
 }
 
+TEST_F(MiddlewareTest, TimeoutAnswersForHandlersThatAreLate) {
+  router_.Get("/careless", [](const Request& request) -> Task<Response> {
+    try {
+      co_await request.Sleep(std::chrono::seconds(3));
+    } catch (const HandlerTimeout&) {
+    }
+    co_return Response::Text("as if nothing had happened");
+  });
+  std::string seen;
+  router_.Use(Timeout(std::chrono::seconds(2)));
+  router_.Use([&seen](const Request& request, Next next) -> Task<Response> {
+    Response response = co_await next(request);
+    seen = std::to_string(response.status());
+    co_return response;
+  });
+  for (const char* path : {"/sleep", "/careless"}) {
+    sent_.clear();
+    Give("GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(engine_->deadline(), now_ + std::chrono::seconds(2));
+    PassDeadline();
+    EXPECT_THAT(sent_, HasSubstr(" 503 ")) << path;
+    EXPECT_EQ(seen, "503");  // Whatever is outside sees the answer.
+  }
+  sent_.clear();
+  Give("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(sent_, HasSubstr("hello"));
+  sent_.clear();
+  Give("POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na");
+  PassDeadline();
+  EXPECT_THAT(sent_, HasSubstr(" 503 "));
+}
+
 }  // namespace
 }  // namespace corelane::http
