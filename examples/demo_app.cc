@@ -11,6 +11,7 @@
 
 #include "examples/demo_page.h"
 #include "http/message.h"
+#include "http/ws/handler.h"
 
 namespace corelane::examples {
 namespace {
@@ -166,6 +167,23 @@ Task<Response> Echo(const Request& request) {
                              std::make_unique<EchoSource>(request));
 }
 
+Task<void> EchoMessages(ws::Socket& socket) {
+  for (;;) {
+    const std::optional<ws::Message> message = co_await socket.Receive();
+    if (!message) co_return;
+    co_await socket.Send(*message);
+  }
+}
+
+// For any page, since it gives nothing away.
+ws::Options EchoOptions() {
+  ws::Options options;
+  options.origins = {"*"};
+  options.deflate.emplace();
+  options.max_message = 16 << 20;
+  return options;
+}
+
 std::string Hex32(uint32_t value) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string out(8, '0');
@@ -206,6 +224,7 @@ void AddDemoRoutes(http::Router& router, StatsSource& stats) {
   });
   router.Get("/bytes/{n}", Bytes);
   router.Get("/stream/{n}", Stream);
+  router.Get("/ws", ws::Handler(EchoMessages, EchoOptions()));
   router.Any("/echo", Echo);
   router.Post("/upload", Upload);
   router.Put("/upload", Upload);

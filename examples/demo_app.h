@@ -4,7 +4,7 @@
 //   /api/stats    the same as JSON          /api/events   pushed twice a second
 //   /hello        128 bytes of text         /json         a small JSON object
 //   /bytes/{n}    n bytes of a pattern      /echo         the request's body, streamed back
-//   /stream/{n}   n chunks of a line each
+//   /stream/{n}   n chunks of a line each   /ws      a WebSocket that sends messages back
 //   /upload       counts and sums the request's body (POST or PUT)
 
 #ifndef CORELANE_EXAMPLES_DEMO_APP_H_

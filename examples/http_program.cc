@@ -37,8 +37,12 @@ HttpProgram::HttpProgram(const std::string& name, const std::string& summary)
 }
 
 int HttpProgram::Run(int argc, const char* const* argv, const AddRoutes& add_routes) {
+  if (const std::optional<int> status = Parse(argc, argv)) return *status;
+  return Serve(add_routes);
+}
+
+int HttpProgram::Serve(const AddRoutes& add_routes) {
   add_routes_ = add_routes;
-  if (const std::optional<int> status = parser_.Parse(argc, argv)) return *status;
   return flags_.on_kernel() ? RunOnKernel() : RunOnStack();
 }
 

@@ -15,6 +15,7 @@
 #define CORELANE_EXAMPLES_HTTP_PROGRAM_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "examples/stack_setup.h"
@@ -51,8 +52,11 @@ class HttpProgram {
   runtime::FlagParser& parser() { return parser_; }
   http::ServerOptions& options() { return options_; }
 
-  // Serves until a signal, or for --seconds. The program's exit status.
+  // Reads the flags, then serves until a signal, or for --seconds. The program's exit status.
   int Run(int argc, const char* const* argv, const AddRoutes& add_routes);
+  // The same in two steps: a status means that the program ends with it.
+  std::optional<int> Parse(int argc, const char* const* argv) { return parser_.Parse(argc, argv); }
+  int Serve(const AddRoutes& add_routes);
 
  private:
   int RunOnKernel();
