@@ -23,13 +23,13 @@ ALLOWED = {
     "tls": ["runtime", "core"],
     "http/wire": ["core"],
     "http/h1": ["http/wire", "core"],
-    "http/semantics": ["http/wire", "http/h1"],
+    "http/semantics": ["http/wire", "http/h1", "core"],
     "http": ["http/wire", "http/h1", "http/h2", "tls", "runtime", "core"],
     "http/json": ["http"],
     "http/middleware": ["http", "http/semantics", "core"],
     "http/compress": ["http", "http/semantics"],
     "http/files": ["http", "http/semantics", "core"],
-    "http/multipart": ["http", "http/wire"],
+    "http/multipart": ["http", "http/wire", "core"],
     "http/ws": ["http", "http/wire", "core"],
     "http/h2": ["http/wire", "core"],
     "grpc": ["http", "tls", "runtime", "core"],
@@ -80,7 +80,7 @@ EXTERNAL = {
     "@sys//:grpcpp": ["testing", "testing/*"],
     "@sys//:brotli": ["http/compress"],
     "@sys//:zstd": ["http/compress"],
-    "@sys//:zlib": ["http/compress", "grpc", "testing", "testing/*", "examples", "examples/*"],
+    "@sys//:zlib": ["http/compress", "http/ws", "grpc", "testing", "testing/*", "examples", "examples/*"],
 }
 
 # What tests of these folders may use besides.
