@@ -20,8 +20,8 @@
 //     }
 //   };
 //
-// One that reads Request::content() says `static constexpr bool kNeedsContent = true;`: a coroutine
-// handler is then called when the body is complete.
+// From() may ask for state, too (state.h). One that reads Request::content() says `static constexpr
+// bool kNeedsContent = true;`: a coroutine handler is then called when the body is complete.
 
 #ifndef CORELANE_HTTP_EXTRACT_H_
 #define CORELANE_HTTP_EXTRACT_H_

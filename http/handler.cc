@@ -18,6 +18,11 @@ class KeepingSource final : public BodySource {
 
 }  // namespace
 
+Response internal::RefuseWithoutState() {
+  // What is missing is the server's own matter.
+  return Response::Static("text/plain", "internal error\n", 500);
+}
+
 Response internal::Keep(std::unique_ptr<WholeRequest> request, Response response) {
   if (std::unique_ptr<BodySource> source = response.TakeSource()) {
     response.SetSource(std::make_unique<KeepingSource>(std::move(request), std::move(source)));

@@ -16,9 +16,11 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "http/extract.h"
 #include "http/message.h"
+#include "http/state.h"
 #include "http/task.h"
 
 namespace corelane::http {
@@ -30,6 +32,8 @@ using CoroutineHandler = std::function<Task<Response>(const Request&)>;
 struct Handler {
   PlainHandler plain;
   CoroutineHandler coroutine;
+  // What Router::Provide() has to give it; copies of the handler share it.
+  std::vector<std::shared_ptr<internal::StateNeed>> needs;
 
   explicit operator bool() const { return plain != nullptr || coroutine != nullptr; }
 };
@@ -57,6 +61,80 @@ struct Signature<R (C::*)(A...) const noexcept> : Signature<R (*)(A...)> {};
 template <class T>
 concept NeedsContent = requires { requires FromRequest<T>::kNeedsContent; };
 
+using Needs = std::vector<std::shared_ptr<StateNeed>>;
+
+// A handler's way to one State<T>, made with the handler.
+template <class S>
+class StateBinding;
+template <class T>
+class StateBinding<State<T>> {
+ public:
+  void Collect(Needs& needs) const { needs.push_back(need_); }
+  bool provided() const { return need_->value != nullptr; }
+  State<T> Get() const { return State<T>(*static_cast<T*>(need_->value.get())); }
+
+ private:
+  std::shared_ptr<StateNeed> need_ = std::make_shared<StateNeed>(
+      StateNeed{&kTypeKey<std::remove_const_t<T>>, TypeName<T>(), !std::is_const_v<T>, nullptr});
+};
+
+// Router::status() tells it before; without, this is the answer.
+Response RefuseWithoutState();
+
+// A handler's way to one of its parameters.
+template <class V>
+class Binding {  // FromRequest<V>::From(const Request&)
+ public:
+  void Collect(Needs&) const {}
+  Extracted<V> From(const Request& request) const { return FromRequest<V>::From(request); }
+};
+
+template <class T>
+class Binding<State<T>> {
+ public:
+  void Collect(Needs& needs) const { state_.Collect(needs); }
+  Extracted<State<T>> From(const Request&) const {
+    if (!state_.provided()) return RefuseWithoutState();
+    return state_.Get();
+  }
+
+ private:
+  StateBinding<State<T>> state_;
+};
+
+// FromRequest<V>::From(const Request&, State<T>...)
+template <class V, class... S>
+class BindingWithState {
+ public:
+  void Collect(Needs& needs) const {
+    std::apply([&](const auto&... state) { (state.Collect(needs), ...); }, states_);
+  }
+  Extracted<V> From(const Request& request) const {
+    return std::apply(
+        [&](const auto&... state) -> Extracted<V> {
+          if (!(state.provided() && ...)) return RefuseWithoutState();
+          return FromRequest<V>::From(request, state.Get()...);
+        },
+        states_);
+  }
+
+ private:
+  std::tuple<StateBinding<S>...> states_;
+};
+
+template <class V, class R, class... S>
+BindingWithState<V, S...> BindingFor(R (*)(const Request&, S...));
+
+template <class V>
+  requires(
+      !requires(const Request& request) { FromRequest<V>::From(request); } &&
+      requires { BindingFor<V>(&FromRequest<V>::From); })
+class Binding<V> : public decltype(BindingFor<V>(&FromRequest<V>::From)) {};
+
+struct NoBinding {
+  void Collect(Needs&) const {}
+};
+
 // One argument of a handler, between the request and the call.
 template <class A>
 class Argument {
@@ -66,9 +144,10 @@ class Argument {
                 "a handler takes its parameters by value or by const reference");
   static constexpr bool kByValue = !std::is_reference_v<A>;
   static constexpr bool kNeedsContent = NeedsContent<Value>;
+  using Bound = Binding<Value>;
 
-  bool Take(const Request& request, std::optional<Response>& refusal) {
-    Extracted<Value> extracted = FromRequest<Value>::From(request);
+  bool Take(const Bound& binding, const Request& request, std::optional<Response>& refusal) {
+    Extracted<Value> extracted = binding.From(request);
     if (!extracted.ok()) {
       refusal.emplace(std::move(extracted.refusal()));
       return false;
@@ -87,8 +166,9 @@ class Argument<const Request&> {
  public:
   static constexpr bool kByValue = true;  // it outlives the handler
   static constexpr bool kNeedsContent = false;
+  using Bound = NoBinding;
 
-  bool Take(const Request& request, std::optional<Response>&) {
+  bool Take(const Bound&, const Request& request, std::optional<Response>&) {
     request_ = &request;
     return true;
   }
@@ -120,16 +200,19 @@ class ExtractingHandler {
 
   static Handler Make(F f) {
     Handler made;
+    ExtractingHandler handler(std::move(f));
+    std::apply([&](const auto&... binding) { (binding.Collect(made.needs), ...); },
+               handler.bindings_);
     if constexpr (!kIsCoroutine) {
-      made.plain = [self = ExtractingHandler(std::move(f))](const Request& request) mutable {
+      made.plain = [self = std::move(handler)](const Request& request) mutable {
         return self.Call(request, [](Response refusal) { return refusal; });
       };
     } else if constexpr (kNeedsContent) {
-      made.coroutine = [self = ExtractingHandler(std::move(f))](const Request& request) mutable {
+      made.coroutine = [self = std::move(handler)](const Request& request) mutable {
         return self.CallWithContent(request);
       };
     } else {
-      made.coroutine = [self = ExtractingHandler(std::move(f))](const Request& request) mutable {
+      made.coroutine = [self = std::move(handler)](const Request& request) mutable {
         return self.Call(request, Answer);
       };
     }
@@ -147,14 +230,17 @@ class ExtractingHandler {
 
   template <class Refuse>
   auto Call(const Request& request, Refuse refuse) -> std::invoke_result_t<Refuse, Response> {
+    return CallWith(request, std::move(refuse), std::index_sequence_for<A...>());
+  }
+  template <class Refuse, size_t... kAt>
+  auto CallWith(const Request& request, Refuse refuse, std::index_sequence<kAt...>)
+      -> std::invoke_result_t<Refuse, Response> {
     std::tuple<Argument<A>...> arguments;
     std::optional<Response> refusal;
-    return std::apply(
-        [&](auto&... argument) -> std::invoke_result_t<Refuse, Response> {
-          if (!(argument.Take(request, refusal) && ...)) return refuse(*std::move(refusal));
-          return f_(argument.Pass()...);
-        },
-        arguments);
+    const bool taken =
+        (std::get<kAt>(arguments).Take(std::get<kAt>(bindings_), request, refusal) && ...);
+    if (!taken) return refuse(*std::move(refusal));
+    return f_(std::get<kAt>(arguments).Pass()...);
   }
   Task<Response> CallWithContent(const Request& request) {
     auto whole = std::make_unique<WholeRequest>(request);
@@ -167,6 +253,7 @@ class ExtractingHandler {
   }
 
   F f_;
+  std::tuple<typename Argument<A>::Bound...> bindings_;
 };
 
 template <class F, class... A>

@@ -121,6 +121,7 @@ Task<Response> Next::operator()(const Request& request) const {
 }
 
 Handler Wrap(Middleware middleware, Handler inner) {
+  std::vector<std::shared_ptr<internal::StateNeed>> needs = inner.needs;
   // Shared, so that copies of the handler mean the same one.
   auto parts = std::make_shared<const std::pair<Middleware, Handler>>(std::move(middleware),
                                                                       std::move(inner));
@@ -128,6 +129,7 @@ Handler Wrap(Middleware middleware, Handler inner) {
   made.coroutine = [parts](const Request& request) {
     return parts->first(request, Next(parts->second));
   };
+  made.needs = std::move(needs);
   return made;
 }
 

@@ -131,6 +131,34 @@ struct Router::Node {
     if (rest != nullptr) rest->ForEachHandler(visit);
   }
 
+  // The first state that a handler lacks, as a text that says where; empty: none does.
+  std::string FindNeed(const std::string& pattern) const {
+    const auto look = [&](const Handler& handler, std::string_view what) {
+      for (const auto& need : handler.needs) {
+        if (need->value != nullptr) continue;
+        return std::string(what) + " \"" + (pattern.empty() ? "/" : pattern) +
+               "\" asks for State<" + std::string(need->type_name) +
+               ">: expected Router::Provide() of a " + std::string(need->type_name) +
+               " after the route has been added";
+      }
+      return std::string();
+    };
+    for (size_t i = 0; i < kMethodCount; ++i) {
+      std::string found = look(handlers[i], "route " + std::string(kMethodNames[i]));
+      if (!found.empty()) return found;
+    }
+    std::string found = look(fallback, "the fallback of");
+    const auto go_down = [&](const Node* child, std::string_view segment) {
+      if (found.empty() && child != nullptr) {
+        found = child->FindNeed(pattern + "/" + std::string(segment));
+      }
+    };
+    for (const auto& child : text) go_down(child.get(), child->name);
+    if (param != nullptr) go_down(param.get(), "{" + param->name + "}");
+    if (rest != nullptr) go_down(rest.get(), "{*" + rest->name + "}");
+    return found;
+  }
+
   // The longest way down from here, and the most parameters on one.
   struct Reach {
     size_t segments = 0;
@@ -340,6 +368,30 @@ Router& Router::Nest(std::string_view prefix, Router inner) {
   }
   Absorb(*node, root, std::string(prefix));
   return *this;
+}
+
+Router& Router::Provide(const char* type, std::string_view type_name, bool is_const,
+                        std::shared_ptr<void> value) {
+  if (value == nullptr) {
+    if (status_.ok()) {
+      status_ = absl::InvalidArgumentError("router: Provide() of " + std::string(type_name) +
+                                           ": value null: expected one");
+    }
+    return *this;
+  }
+  root_->ForEachHandler([&](Handler& handler) {
+    for (const auto& need : handler.needs) {
+      if (need->type != type || need->value != nullptr || (need->changes && is_const)) continue;
+      need->value = value;
+    }
+  });
+  return *this;
+}
+
+absl::Status Router::status() const {
+  if (!status_.ok()) return status_;
+  const std::string need = root_->FindNeed("");
+  return need.empty() ? absl::OkStatus() : absl::FailedPreconditionError(need);
 }
 
 Router& Router::Use(Middleware middleware) {

@@ -30,6 +30,7 @@
 #include "http/handler.h"
 #include "http/message.h"
 #include "http/middleware.h"
+#include "http/state.h"
 #include "http/task.h"
 #include "http/wire/method.h"
 
@@ -107,8 +108,26 @@ class Router {
   // routers that are merged, this one's middleware stays around the latter. See middleware.h.
   Router& Use(Middleware middleware);
 
-  // The first thing that was wrong with a pattern: what, in which, and what would be right.
-  const absl::Status& status() const { return status_; }
+  // The value of State<T> (state.h) for every route that is there by now, fallbacks included, and
+  // has none yet. By value, shared, or as std::ref() of what outlives the router.
+  template <class T>
+  Router& Provide(std::shared_ptr<T> value) {
+    using Plain = std::remove_const_t<T>;
+    return Provide(&internal::kTypeKey<Plain>, internal::TypeName<T>(), std::is_const_v<T>,
+                   std::const_pointer_cast<Plain>(std::move(value)));
+  }
+  template <class T>
+  Router& Provide(std::reference_wrapper<T> value) {
+    return Provide(std::shared_ptr<T>(std::shared_ptr<void>(), &value.get()));
+  }
+  template <class T>
+  Router& Provide(T value) {
+    return Provide(std::make_shared<T>(std::move(value)));
+  }
+
+  // The first thing that was wrong with a pattern: what, in which, and what would be right. Else a
+  // route that asks for a State<T> which nobody has provided.
+  absl::Status status() const;
 
   // Fills `params`, whose views point into `path` or `scratch` (used only when the path has
   // escapes). Allocates nothing for a path without escapes.
@@ -119,6 +138,8 @@ class Router {
   struct Node;
 
   void Fail(std::string_view pattern, std::string_view problem);
+  Router& Provide(const char* type, std::string_view type_name, bool is_const,
+                  std::shared_ptr<void> value);
   Node* Insert(std::string_view pattern);
   Router& SetFallback(Handler handler);
   // Moves what is in `from` into `to`, which is at `pattern`.
