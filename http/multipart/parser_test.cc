@@ -74,7 +74,7 @@ TEST(Multipart, MalformedIsRefused) {
   expect("--b\r\nno field\r\n\r\nx" + kClose, MultipartError::kHead);
   expect("--b\r\nX : y\r\n\r\nx" + kClose, MultipartError::kHead);
   expect("--b\r\nX: y\r\n folded\r\n\r\nx" + kClose, MultipartError::kHead);
-  expect(std::string("--b\r\nX: y\0z\r\n\r\nx", 18) + kClose, MultipartError::kHead);
+  expect(std::string("--b\r\nX: y\0z\r\n\r\nx", 16) + kClose, MultipartError::kHead);
   expect("--b\r\nX: y\nZ: z\r\n\r\nx" + kClose, MultipartError::kHead);
   expect("", MultipartError::kTruncated);
   expect("no delimiter at all", MultipartError::kTruncated);
