@@ -55,7 +55,7 @@ void AppendComment(std::string_view text, std::string& out) {
 }
 
 // The coroutine that writes takes turns with Wait(): each hands the thread to the other.
-class EventSource final : public BodySource {
+class EventSource final : public BodySource, private Cancellable {
  public:
   EventSource(const Request& request, std::function<Task<void>(EventStream&)> write)
       : write_(std::move(write)), stream_(request), writer_(Write(*this)) {
@@ -77,7 +77,7 @@ class EventSource final : public BodySource {
   }
 
   Task<void> Wait() override {
-    ToWriter to_writer{stream_};
+    ToWriter to_writer{*this};
     co_await to_writer;
   }
 
@@ -119,19 +119,32 @@ class EventSource final : public BodySource {
   };
 
   struct ToWriter {
-    EventStream& stream;
+    EventSource& source;
+    internal::TaskPromiseBase* promise = nullptr;
+
     bool await_ready() const { return false; }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<> self) const {
-      stream.reader_ = self;
-      return std::exchange(stream.writer_, std::noop_coroutine());
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) {
+      promise = &self.promise();
+      promise->set_waits_for(&source);
+      source.stream_.reader_ = self;
+      return std::exchange(source.stream_.writer_, std::noop_coroutine());
     }
-    void await_resume() const {}
+    void await_resume() const { promise->set_waits_for(nullptr); }
   };
 
-  static Writer Write(EventSource& self) { co_await self.write_(self.stream_); }
+  static Writer Write(EventSource& self) {
+    self.task_ = self.write_(self.stream_);
+    co_await std::move(self.task_);
+  }
+  // Cancellable: who waits here waits for what the writer waits for.
+  void Cancel() override {
+    if (task_ && !task_.done()) task_.Cancel();
+  }
 
   const std::function<Task<void>(EventStream&)> write_;
   EventStream stream_;
+  Task<void> task_;
   size_t read_ = 0;  // Of the buffer.
   bool ended_ = false;
   bool failed_ = false;

@@ -57,9 +57,8 @@ class SseTest : public H1ServerTest {
     const auto answers = Answers();
     return answers.empty() ? "" : answers.back().body;
   }
-  void PassTime() {
-    ASSERT_EQ(action_, IoAction::kSleep);
-    now_ = engine_->wake_at();
+  void PassTime(Duration time = seconds(1)) {
+    now_ += time;
     Run();
   }
 };
@@ -133,15 +132,63 @@ TEST_F(SseTest, WaitingKeepsTheConnectionAlive) {
     ended = true;
   });
   EXPECT_EQ(Body(), "data: a\n\n");
-  PassTime();
+  PassTime(seconds(10));
   EXPECT_EQ(Body(), "data: a\n\n:\n\n");
   queue = {"b", "c"};
-  PassTime();
+  PassTime(seconds(10));
   EXPECT_EQ(Body(), "data: a\n\n:\n\ndata: b\n\ndata: c\n\n");
   engine_->Stop();
   Run();
   EXPECT_TRUE(ended);
   EXPECT_TRUE(Answers().back().complete);
+}
+
+TEST_F(SseTest, WhoHasNewsInterruptsTheWait) {
+  std::deque<std::string> queue;
+  const Request* waiting = nullptr;
+  Serve([&](EventStream& events) -> Task<void> {
+    waiting = &events.request();
+    while (co_await events.WaitUntil([&] { return !queue.empty(); })) {
+      events.Add({.data = queue.front()});
+      queue.pop_front();
+    }
+  });
+  EXPECT_EQ(Body(), "");
+  queue = {"a", "b"};
+  waiting->Interrupt();
+  Run();
+  EXPECT_EQ(Body(), "data: a\n\ndata: b\n\n");
+}
+
+TEST_F(SseTest, WhatTheWriterWaitsForIsCancelledWhenTheClientGoes) {
+  struct Operation final : Cancellable {
+    void Cancel() override { cancelled = true; }
+    bool cancelled = false;
+    internal::TaskPromiseBase* promise = nullptr;
+    std::coroutine_handle<> waiter;
+  } operation;
+  struct Wait {
+    Operation& operation;
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<internal::TaskPromise<void>> waiter) const {
+      operation.waiter = waiter;
+      operation.promise = &waiter.promise();
+      operation.promise->set_waits_for(&operation);
+    }
+    void await_resume() const { operation.promise->set_waits_for(nullptr); }
+  };
+  Serve([&](EventStream& events) -> Task<void> {
+    co_await events.Send({.data = "x"});
+    Wait wait{operation};
+    co_await wait;
+  });
+  engine_->OnFailure();
+  Run();
+  EXPECT_TRUE(operation.cancelled);
+  EXPECT_FALSE(closed_) << "it comes back first";
+  operation.waiter.resume();
+  Run();
+  EXPECT_TRUE(closed_);
 }
 
 TEST_F(SseTest, AClientThatIsGoneEndsTheWriter) {
