@@ -10,6 +10,7 @@ class KeepingSource final : public BodySource {
   std::optional<uint64_t> size() const override { return source_->size(); }
   Result Read(std::span<char> out) override { return source_->Read(out); }
   Task<void> Wait() override { return source_->Wait(); }
+  const FieldLines* trailers() const override { return source_->trailers(); }
 
  private:
   std::unique_ptr<internal::WholeRequest> kept_;  // Outlives the source.

@@ -97,6 +97,7 @@ class LoggedSource final : public BodySource {
     return result;
   }
   Task<void> Wait() override { return inner_->Wait(); }
+  const FieldLines* trailers() const override { return inner_->trailers(); }
 
  private:
   void Log(bool complete) {

@@ -94,6 +94,7 @@ class CompressedSource final : public BodySource {
   }
 
   Task<void> Wait() override { return inner_->Wait(); }
+  const FieldLines* trailers() const override { return inner_->trailers(); }
 
  private:
   static constexpr size_t kBuffer = 16 << 10;

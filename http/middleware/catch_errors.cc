@@ -13,6 +13,8 @@ Middleware CatchErrors(std::function<void(const Request&, std::string_view what)
   return [report = std::move(report)](const Request& request, Next next) -> Task<Response> {
     try {
       co_return co_await next(request);
+    } catch (const HandlerTimeout&) {
+      throw;  // The engine's to answer.
     } catch (const HttpError& error) {
       if (error.status() >= 400 && error.status() <= 599) {
         co_return Response::Text(error.message() + "\n", error.status());

@@ -33,7 +33,8 @@ class HttpError : public std::exception {
 };
 
 // Answers 500 with a fixed text in place of any other exception of what is inside; its what() goes
-// to report() alone. What a body source throws is the engine's: the response has begun.
+// to report() alone. HandlerTimeout passes through to the engine. What a body source throws is the
+// engine's: the response has begun.
 Middleware CatchErrors(std::function<void(const Request&, std::string_view what)> report);
 
 }  // namespace corelane::http

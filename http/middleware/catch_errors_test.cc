@@ -21,6 +21,11 @@ class CatchErrorsTest : public MadeMiddlewareTest {
       co_await request.ReadBody();
       throw HttpError(409, "taken");
     });
+    router_.Get("/slow", [](const Request& request) -> Task<Response> {
+      request.SetTimeout(std::chrono::seconds(1));
+      co_await request.Sleep(std::chrono::seconds(9));
+      co_return Response::Text("late");
+    });
     router_.Get("/odd", [](const Request&) -> Response { throw HttpError(200, "not an error"); });
     router_.Get("/number", [](const Request&) -> Response { throw 7; });
     router_.Use(CatchErrors([this](const Request& request, std::string_view what) {
@@ -33,6 +38,28 @@ class CatchErrorsTest : public MadeMiddlewareTest {
 TEST_F(CatchErrorsTest, HttpErrorIsItsResponse) {
   EXPECT_THAT(Get("/missing"), AllOf(HasSubstr(" 404 "), HasSubstr("\r\n\r\nno such user\n")));
   EXPECT_THAT(Get("/coroutine"), AllOf(HasSubstr(" 409 "), HasSubstr("taken\n")));
+  EXPECT_TRUE(reports_.empty());
+}
+
+TEST_F(CatchErrorsTest, ATimeOutIsTheEngines) {
+  const std::string without = [&] {
+    Router plain;
+    plain.Get("/slow", [](const Request& request) -> Task<Response> {
+      request.SetTimeout(std::chrono::seconds(1));
+      co_await request.Sleep(std::chrono::seconds(9));
+      co_return Response::Text("late");
+    });
+    std::swap(plain, router_);
+    Get("/slow");
+    PassDeadline();
+    std::swap(plain, router_);
+    return sent_;
+  }();
+  Restart();
+  Get("/slow");
+  PassDeadline();
+  EXPECT_EQ(sent_, without);
+  EXPECT_THAT(sent_, HasSubstr("HTTP/1.1 5"));
   EXPECT_TRUE(reports_.empty());
 }
 
