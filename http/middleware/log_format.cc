@@ -47,7 +47,9 @@ void AppendTime(int64_t unix_seconds, std::string& out) {
 
 std::string CommonLogLine(const AccessRecord& record, const LogContext& context) {
   std::string line;
-  AppendWord(context.client, line);
+  AppendWord(context.client.empty() ? record.request->connection().remote.address.ToString()
+                                    : std::string(context.client),
+             line);
   line += " - ";
   AppendWord(context.user, line);
   line += " [";

@@ -15,8 +15,8 @@ namespace corelane::http {
 struct LogContext {
   LogContext() {}
 
-  std::string_view client;   // Its address; empty: "-".
-  std::string_view user;     // Likewise.
+  std::string_view client;   // Empty: the connection's other end.
+  std::string_view user;     // Empty: "-".
   int64_t unix_seconds = 0;  // When the request came.
 };
 

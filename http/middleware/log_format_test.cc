@@ -12,9 +12,9 @@ using ::testing::ElementsAre;
 class LogFormatTest : public MadeMiddlewareTest {
  protected:
   LogFormatTest() {
+    connection_.remote.address = Ipv4Address(192, 0, 2, 1);
     router_.Use(AccessLog(clock_, [this](const AccessRecord& record) {
       LogContext context;
-      context.client = "192.0.2.1";
       context.unix_seconds = 784111777;
       common_.push_back(CommonLogLine(record, context));
       combined_.push_back(CombinedLogLine(record, context));

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/bytes.h"
+#include "core/ip_address.h"
 #include "core/siphash.h"
 #include "core/thread_owner.h"
 
@@ -74,6 +76,18 @@ class Buckets {
   ThreadOwner owner_;
 };
 
+// The bytes of the client's address: short enough to need no memory of their own.
+std::string ClientKey(const Request& request) {
+  const IpAddress& address = request.connection().remote.address;
+  char bytes[8];
+  if (address.is_v4()) {
+    StoreBe32(reinterpret_cast<uint8_t*>(bytes), address.v4().value());
+    return std::string(bytes, 4);
+  }
+  StoreBe64(reinterpret_cast<uint8_t*>(bytes), address.high());
+  return std::string(bytes, 8);
+}
+
 absl::Status Problem(std::string_view option, const std::string& value, std::string_view right) {
   return absl::InvalidArgumentError("rate limit: " + std::string(option) + ": value " + value +
                                     ": expected " + std::string(right));
@@ -90,7 +104,6 @@ absl::Status Check(const RateLimitOptions& options) {
     return Problem("burst", std::to_string(options.burst), "one that is full again in 30 years");
   }
   if (options.max_keys < 1) return Problem("max_keys", "0", "1 or more");
-  if (!options.key) return Problem("key", "null", "a function");
   return absl::OkStatus();
 }
 
@@ -99,6 +112,7 @@ absl::Status Check(const RateLimitOptions& options) {
 absl::StatusOr<Middleware> RateLimit(const Clock& clock, RateLimitOptions options) {
   if (const absl::Status status = Check(options); !status.ok()) return status;
   auto buckets = std::make_shared<Buckets>(options);
+  if (!options.key) options.key = ClientKey;
   Middleware middleware = [&clock, buckets, key = std::move(options.key)](
                               const Request& request, Next next) -> Task<Response> {
     const std::string name = key(request);

@@ -3,7 +3,7 @@
 //   RateLimitOptions options;
 //   options.per_second = 5;
 //   options.burst = 20;
-//   options.key = [](const Request& request) {
+//   options.key = [](const Request& request) {       // else the client's address
 //     return std::string(request.Header("x-api-key").value_or(""));
 //   };
 //   router.Use(*RateLimit(clock, options));
@@ -31,7 +31,8 @@ struct RateLimitOptions {
   // Keys that are remembered. The one that has been quiet for longest is forgotten for a new one,
   // and would start anew with a full burst.
   size_t max_keys = 10000;
-  // Of what the limit holds for; an empty key is not limited.
+  // Of what the limit holds for; an empty key is not limited. Null: the client's address, of IPv6
+  // its first 64 bits, which are one site's.
   std::function<std::string(const Request&)> key;
   // Keeps clients from choosing keys that collide in the table.
   uint64_t hash_seed = 0;
