@@ -82,8 +82,11 @@ class EventStream {
   Task<bool> WaitUntil(Has has, Duration keep_alive = std::chrono::seconds(15)) {
     for (;;) {
       if (has()) co_return true;
-      co_await Flush();
-      if (!co_await Sleep(keep_alive)) co_return false;
+      Yield flush{this, true};  // Both are names for GCC 12's sake.
+      co_await flush;
+      auto sleep = Sleep(keep_alive);
+      const bool on = co_await sleep;
+      if (!on) co_return false;
       if (has()) co_return true;
       AppendComment("", buffer_);
     }

@@ -125,7 +125,8 @@ TEST_F(SseTest, WaitingKeepsTheConnectionAlive) {
   std::deque<std::string> queue = {"a"};
   bool ended = false;
   Serve([&](EventStream& events) -> Task<void> {
-    while (co_await events.WaitUntil([&] { return !queue.empty(); }, seconds(10))) {
+    const auto news = [&] { return !queue.empty(); };
+    while (co_await events.WaitUntil(news, seconds(10))) {
       events.Add({.data = queue.front()});
       queue.pop_front();
     }
@@ -148,7 +149,8 @@ TEST_F(SseTest, WhoHasNewsInterruptsTheWait) {
   const Request* waiting = nullptr;
   Serve([&](EventStream& events) -> Task<void> {
     waiting = &events.request();
-    while (co_await events.WaitUntil([&] { return !queue.empty(); })) {
+    const auto news = [&] { return !queue.empty(); };
+    while (co_await events.WaitUntil(news)) {
       events.Add({.data = queue.front()});
       queue.pop_front();
     }

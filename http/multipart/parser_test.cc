@@ -94,7 +94,7 @@ TEST(Multipart, Limits) {
     const std::string reason =
         error == MultipartError::kNone ? "]" : "!" + std::string(Reason(error));
     EXPECT_THAT(Parse(body, limits), EndsWith(reason));
-    if (error != MultipartError::kNone) EXPECT_EQ(StatusFor(error), 413);
+    EXPECT_EQ(StatusFor(error), error == MultipartError::kNone ? 400 : 413);
   };
   MultipartLimits limits;
   limits.parts = 2;
