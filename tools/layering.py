@@ -25,6 +25,7 @@ ALLOWED = {
     "http/h1": ["http/wire", "core"],
     "http/semantics": ["http/wire", "http/h1", "core"],
     "http": ["http/wire", "http/h1", "http/h2", "tls", "runtime", "core"],
+    "http/client": ["http", "http/wire", "http/h1", "http/h2", "tls", "runtime", "runtime/resolver", "core"],
     "http/json": ["http"],
     "http/middleware": ["http", "http/semantics", "core"],
     "http/compress": ["http", "http/semantics"],
@@ -66,8 +67,8 @@ UNRESTRICTED = ["bazel", ""]
 
 # System libraries that only these folders, or these targets, may depend on. A library not named is free.
 EXTERNAL = {
-    "@sys//:boost": ["runtime", "runtime/*", "tls", "http/json", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
-    "@sys//:boost_url": ["runtime", "http", "examples", "examples/*"],
+    "@sys//:boost": ["runtime", "runtime/*", "tls", "http/client", "http/json", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
+    "@sys//:boost_url": ["runtime", "http", "http/client", "examples", "examples/*"],
     "@sys//:cli11": ["runtime/flags"],
     "@sys//:dpdk": ["driver/dpdk"],
     "@sys//:dpdk_net_ring": ["driver/dpdk"],
