@@ -18,6 +18,7 @@
 
 #include "core/time.h"
 #include "http/connection_group.h"
+#include "http/describe_connection.h"
 #include "http/h1_server.h"
 #include "http/h2_server.h"
 #include "http/router.h"

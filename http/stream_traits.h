@@ -4,14 +4,11 @@
 #define CORELANE_HTTP_STREAM_TRAITS_H_
 
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/ip/basic_endpoint.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
 
-#include "core/ip_address.h"
 #include "core/time.h"
-#include "http/message.h"
 
 namespace corelane::runtime {
 class WorkerExecutor;
@@ -74,30 +71,6 @@ void CloseStream(Stream& stream) {
   } else {
     CloseStream(stream.next_layer());
   }
-}
-
-inline Endpoint ToEndpoint(const Endpoint& endpoint) { return endpoint; }
-template <class Protocol>
-Endpoint ToEndpoint(const boost::asio::ip::basic_endpoint<Protocol>& endpoint) {
-  const boost::asio::ip::address address = endpoint.address();
-  if (address.is_v4()) return {Ipv4Address(address.to_v4().to_uint()), endpoint.port()};
-  const auto bytes = address.to_v6().to_bytes();
-  return {Ipv6Address::FromBytes(bytes.data()), endpoint.port()};
-}
-
-// What a stream knows of itself; one without endpoints, nothing.
-template <class Stream>
-ConnectionInfo DescribeConnection(Stream& stream) {
-  ConnectionInfo info;
-  if constexpr (requires { stream.engine().alpn(); }) {
-    info = DescribeConnection(stream.next_layer());
-    info.secure = true;
-  } else if constexpr (requires(boost::system::error_code ec) { stream.remote_endpoint(ec); }) {
-    boost::system::error_code ignored;
-    info.remote = ToEndpoint(stream.remote_endpoint(ignored));
-    info.local = ToEndpoint(stream.local_endpoint(ignored));
-  }
-  return info;
 }
 
 }  // namespace corelane::http

@@ -55,6 +55,7 @@ ALLOWED_TO_TESTS = {
 
 # Public targets besides the face of a folder. What is testonly may always be one.
 EXTRA_FACES = [
+    "//http:stream_traits",  # What the I/O shells of server and client share.
     "//core:allocation_counter",  # Linking it replaces malloc.
     "//runtime/app:textproto",  # The only part of an App that needs Protobuf.
 ]
@@ -67,7 +68,7 @@ UNRESTRICTED = ["bazel", ""]
 
 # System libraries that only these folders, or these targets, may depend on. A library not named is free.
 EXTERNAL = {
-    "@sys//:boost": ["runtime", "runtime/*", "tls", "http/client", "http/json", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
+    "@sys//:boost": ["runtime", "runtime/*", "tls", "http/json", "testing", "testing/*", "examples", "examples/*", "bench", "bench/*"],
     "@sys//:boost_url": ["runtime", "http", "http/client", "examples", "examples/*"],
     "@sys//:cli11": ["runtime/flags"],
     "@sys//:dpdk": ["driver/dpdk"],
@@ -79,9 +80,9 @@ EXTERNAL = {
     "@sys//:spdlog": ["runtime", "runtime/*", "examples", "examples/*", "bench", "bench/*"],
     "@sys//:nghttp2": ["http/h2", "testing", "testing/*"],
     "@sys//:grpcpp": ["testing", "testing/*"],
-    "@sys//:brotli": ["http/compress"],
-    "@sys//:zstd": ["http/compress"],
-    "@sys//:zlib": ["http/compress", "http/ws", "grpc", "testing", "testing/*", "examples", "examples/*"],
+    "@sys//:brotli": ["http/client", "http/compress"],
+    "@sys//:zstd": ["http/client", "http/compress"],
+    "@sys//:zlib": ["http/client", "http/compress", "http/ws", "grpc", "testing", "testing/*", "examples", "examples/*"],
 }
 
 # What tests of these folders may use besides.
@@ -96,8 +97,9 @@ TEST_LIBRARIES = ["@sys//:gtest", "@sys//:gtest_main", "@sys//:benchmark", "@sys
 # Folders whose protocol engines do no I/O. Only these targets of them, the I/O shells, may use Asio;
 # besides them, only the face and tests may depend on a shell.
 IO_SHELLS = {
-    "http": ["//http:serve", "//http:client", "//http:use_task"],
+    "http": ["//http:serve", "//http:client", "//http:stream_traits", "//http:use_task"],
     "http/ws": [],
+    "http/client": ["//http/client:client"],
     "grpc": ["//grpc:server", "//grpc:channel"],
 }
 ASIO = "@sys//:boost"

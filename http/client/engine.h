@@ -78,6 +78,8 @@ class ExchangeEvents {
   virtual void OnHead(const IncomingHead& head) = 0;
   // After OnHead: Exchange::Read has more to say than kPending.
   virtual void OnReadable() = 0;
+  // Bytes of the request have gone out.
+  virtual void OnProgress() {}
   // The last byte of the request is on its way.
   virtual void OnSent() {}
   // Before OnHead; nothing comes afterwards.

@@ -168,11 +168,12 @@ void H1ClientConnection::OnWritten(size_t size, Instant) {
   const size_t head = std::min(size, out_.size());
   out_.Consume(head);
   body_out_.remove_prefix(std::min(size - head, body_out_.size()));
+  if (phase_ != Phase::kFailed && !sent_reported_) events_->OnProgress();
   CheckSent();
 }
 
 void H1ClientConnection::CheckSent() {
-  if (sent_reported_ || !SentAll()) return;
+  if (phase_ == Phase::kIdle || sent_reported_ || !SentAll()) return;
   sent_reported_ = true;
   events_->OnSent();
 }

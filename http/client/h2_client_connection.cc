@@ -58,6 +58,7 @@ class H2ClientConnection::StreamExchange final : public Exchange, public h2::Dat
       const size_t size = std::min(left.size(), out.size());
       if (size > 0) std::memcpy(out.data(), left.data(), size);
       body_at_ += size;
+      if (events_ != nullptr) events_->OnProgress();
       if (size < left.size()) return {Result::Kind::kData, size};
       connection_.just_sent_.push_back(this);
       return {Result::Kind::kEnd, size};
@@ -69,6 +70,7 @@ class H2ClientConnection::StreamExchange final : public Exchange, public h2::Dat
           return FailUpload();
         }
         source_left_ -= source_sized_ ? got.size : 0;
+        if (events_ != nullptr) events_->OnProgress();
         return {Result::Kind::kData, got.size};
       case UploadSource::Result::Kind::kEnd:
         return EndSource(stream);
