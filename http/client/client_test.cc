@@ -12,11 +12,11 @@
 namespace corelane::http {
 namespace {
 
+using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ClientTest;
 using testing::kHello;
-using boost::system::error_code;
 
 TEST_F(ClientTest, AsksAndKeepsTheConnection) {
   for (int i = 0; i < 3; ++i) {
