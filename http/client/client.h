@@ -13,9 +13,9 @@
 // response is there also when Send has failed.
 //
 // Ownership: responses may outlive the client, but what they have not read by then ends with
-// operation_aborted. Threading: one client per lane; it and its responses belong to the executor,
-// which must be one thread or a strand. io_context::run does not return while idle connections are
-// watched: Close, or destroy the client.
+// operation_aborted. The executor's context must outlive both. Threading: one client per lane; it
+// and its responses belong to the executor, which must be one thread or a strand. io_context::run
+// does not return while idle connections are watched: Close, or destroy the client.
 //
 // A Connector has executor_type, stream_type, get_executor() and
 //   async_connect(const std::string& host, uint16_t port, token)   // void(error_code, stream_type)
@@ -216,6 +216,7 @@ class Client {
           using Done = SendHandler<decltype(handler)>;
           auto done = std::make_unique<Done>(std::move(handler), impl->executor);
           const auto target = done->target();
+          if (!impl->core) return done->OnSent(boost::asio::error::operation_aborted, nullptr);
           const auto call = impl->core->Send(std::move(what), std::move(done));
           if (target != nullptr) *target = call;
         },

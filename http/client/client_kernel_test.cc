@@ -9,12 +9,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "http/client/client.h"
 #include "http/client/engine_test_fixture.h"
@@ -195,6 +195,24 @@ TEST_F(KernelClientTest, ARefusedConnectionNamesItsAddress) {
                   "]: no connection could be made (Connection refused)");
     EXPECT_EQ(response.failure().cause, asio::error::connection_refused);
   });
+}
+
+// As the header's example has it, with Asio's own defaults.
+asio::awaitable<void> AskWithDefaults(std::string url, std::string& page) {
+  auto executor = co_await asio::this_coro::executor;
+  Client<KernelConnector<>> client(executor, KernelConnector<>(executor));
+  OutgoingRequest request = OutgoingRequest::Get(url);
+  auto response = co_await client.Send(std::move(request), asio::use_awaitable);
+  page = co_await response.ReadAll(1 << 20, asio::use_awaitable);
+}
+
+TEST_F(KernelClientTest, WorksOnAnyExecutor) {
+  std::string page;
+  Run(Listen(), [&](KernelClient&) -> Co<> {
+    Await await;
+    co_await asio::co_spawn(context_.get_executor(), AskWithDefaults(Url("/hello"), page), await);
+  });
+  EXPECT_EQ(page, "hello\n");
 }
 
 // Sends half of a response.

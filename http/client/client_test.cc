@@ -269,6 +269,15 @@ TEST_F(TimeoutTest, Read) {
   Advance(seconds(10));  // Nobody has asked for more: nobody waits.
   ReadAll(*outcome);
   EXPECT_FALSE(read_done_);
+  Advance(milliseconds(3900));
+  peer().Send(" more");  // Progress of the read starts its time anew.
+  Poll();
+  Advance(milliseconds(3900));
+  EXPECT_FALSE(read_done_);
+  Advance(milliseconds(200));
+  EXPECT_TRUE(read_done_);
+  EXPECT_EQ(error_, ClientError::kReadTimeout);
+  EXPECT_TRUE(peer().closed());
 }
 
 TEST_F(TimeoutTest, Total) {

@@ -138,15 +138,15 @@ class ClientTest : public ::testing::Test {
   }
   // All of the body; sets error_ on failure.
   std::string ReadAll(Outcome& outcome, size_t limit = 1 << 24) {
-    std::string all;
     read_done_ = false;
-    outcome.response.ReadAll(limit, [&](error_code error, std::string body) {
+    body_.clear();
+    outcome.response.ReadAll(limit, [this](error_code error, std::string body) {
       error_ = error;
-      all = std::move(body);
+      body_ = std::move(body);
       read_done_ = true;
     });
     Poll();
-    return all;
+    return body_;
   }
   void Poll() {
     context_.restart();
@@ -168,6 +168,7 @@ class ClientTest : public ::testing::Test {
   std::shared_ptr<TestNetwork> network_ = std::make_shared<TestNetwork>();
   std::optional<TestClient> client_;
   error_code error_;
+  std::string body_;
   bool read_done_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "http/client/dial.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace corelane::http {
@@ -51,7 +52,12 @@ void Dial::Enter(ClientPhase phase, Duration timeout) {
 }
 
 void Dial::Start(Dialer& dialer) {
-  Enter(ClientPhase::kConnect, options_.timeouts.connect);
+  const ClientTimeouts& timeouts = options_.timeouts;
+  const Instant now = deadlines_.now();
+  if (timeouts.connect > Duration::zero()) connect_until_ = now + timeouts.connect;
+  Instant first = connect_until_;
+  if (timeouts.resolve > Duration::zero()) first = std::min(first, now + timeouts.resolve);
+  deadlines_.Arm(deadline_, first);
   const std::string& host = route_.proxy ? route_.proxy->host() : route_.host;
   const uint16_t port = route_.proxy ? route_.proxy->port() : route_.port;
   attempt_ = dialer.Dial(
@@ -201,6 +207,9 @@ void Dial::OnTimeout() {
     address_ = report.address;
   }
   const bool resolving = phase_ == ClientPhase::kResolve;
+  if (!resolving && deadlines_.now() < connect_until_) {
+    return deadlines_.Arm(deadline_, connect_until_);
+  }
   Fail(resolving ? ClientError::kResolveTimeout : ClientError::kConnectTimeout, "");
 }
 

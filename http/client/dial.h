@@ -100,6 +100,7 @@ class Dial final : public std::enable_shared_from_this<Dial>,
   Deadlines& deadlines_;
   Deadline deadline_;
   ClientPhase phase_ = ClientPhase::kConnect;
+  Instant connect_until_ = kNever;
   std::unique_ptr<Dialer::Attempt> attempt_;
   std::unique_ptr<Transport> transport_;
   std::string address_;

@@ -21,8 +21,9 @@ namespace corelane::http {
 struct ClientTimeouts {
   ClientTimeouts() {}
 
-  Duration pool = std::chrono::seconds(30);     // In the queue for a connection.
-  Duration connect = std::chrono::seconds(10);  // Resolving and connecting.
+  Duration pool = std::chrono::seconds(30);  // In the queue for a connection.
+  Duration resolve = std::chrono::seconds(5);
+  Duration connect = std::chrono::seconds(10);  // Resolving and connecting together.
   Duration proxy = std::chrono::seconds(10);    // The answer to CONNECT.
   Duration tls = std::chrono::seconds(10);
   Duration write = std::chrono::seconds(30);       // Without progress in sending the request.

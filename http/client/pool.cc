@@ -231,7 +231,7 @@ void Pool::OnLinkChanged(Link& link) {
       link.idle_node.linked() && idle && link.idle_deadline.deadline() <= deadlines_.now();
   Host& host = *static_cast<Host*>(link.host);
   if (expired || link.connection().finished()) {
-    if (idle) ++stats_.closed_idle;
+    if (link.idle_node.linked()) ++stats_.closed_idle;
     Remove(link);
     Serve(host);
     EraseIfEmpty(host);
