@@ -22,6 +22,7 @@ boost::system::error_code InProgress() { return {EINPROGRESS, boost::system::sys
 Call::Call(ClientCore& core, OutgoingRequest request, std::unique_ptr<SendDone> done)
     : core_(&core),
       request_(std::move(request)),
+      source_(request_.source()),
       send_done_(std::move(done)),
       phase_deadline_([](void* self) { static_cast<Call*>(self)->OnPhaseTimeout(); }, this),
       total_deadline_([](void* self) { static_cast<Call*>(self)->OnTotalTimeout(); }, this) {}
@@ -378,6 +379,7 @@ void Call::Finish() {
   core_->deadlines_.Cancel(total_deadline_);
   ReleaseExchange();
   open_node.Unlink();
+  if (source_ != nullptr) std::exchange(source_, nullptr)->OnRequestOver();
 }
 
 void Call::ReleaseExchange() {

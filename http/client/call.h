@@ -139,6 +139,7 @@ class Call final : public std::enable_shared_from_this<Call>,
 
   ClientCore* core_;
   OutgoingRequest request_;
+  std::shared_ptr<UploadSource> source_;  // Also where a redirect goes on without it.
   std::unique_ptr<SendDone> send_done_;
   State state_ = State::kNew;
   ClientPhase phase_ = ClientPhase::kPrepare;

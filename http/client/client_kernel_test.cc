@@ -57,7 +57,7 @@ class KernelClientTest : public ::testing::Test {
     options.alpn = {"http/1.1"};
     return TlsAcceptor(Listen(), *tls::ServerContext::Create(options));
   }
-  std::string Url(std::string_view path, std::string_view scheme = "http") {
+  std::string UrlOf(std::string_view path, std::string_view scheme = "http") {
     return std::string(scheme) + "://localhost:" + std::to_string(port_) + std::string(path);
   }
 
@@ -98,7 +98,7 @@ Co<std::string> Fetch(KernelClient& client, OutgoingRequest request) {
 TEST_F(KernelClientTest, AsksAndReads) {
   Run(Listen(), [this](KernelClient& client) -> Co<> {
     for (const size_t size : {size_t{0}, size_t{10}, size_t{5'000'000}}) {
-      OutgoingRequest request = OutgoingRequest::Get(Url("/bytes/" + std::to_string(size)));
+      OutgoingRequest request = OutgoingRequest::Get(UrlOf("/bytes/" + std::to_string(size)));
       const std::string body = co_await Fetch(client, std::move(request));
       EXPECT_EQ(body.size(), size);
     }
@@ -109,7 +109,7 @@ TEST_F(KernelClientTest, AsksAndReads) {
 TEST_F(KernelClientTest, AsksUnderTls) {
   Run(ListenTls("localhost"), [this](KernelClient& client) -> Co<> {
     for (int i = 0; i < 3; ++i) {
-      OutgoingRequest request = OutgoingRequest::Get(Url("/bytes/1000000", "https"));
+      OutgoingRequest request = OutgoingRequest::Get(UrlOf("/bytes/1000000", "https"));
       const std::string body = co_await Fetch(client, std::move(request));
       EXPECT_EQ(body.size(), 1'000'000u);
     }
@@ -122,7 +122,7 @@ TEST_F(KernelClientTest, RefusesACertificateForAnother) {
   Run(ListenTls("elsewhere.example"), [this](KernelClient& client) -> Co<> {
     Await await;
     error_code error;
-    OutgoingRequest request = OutgoingRequest::Get(Url("/hello", "https"));
+    OutgoingRequest request = OutgoingRequest::Get(UrlOf("/hello", "https"));
     const auto response =
         co_await client.Send(std::move(request), asio::redirect_error(await, error));
     EXPECT_EQ(error, ClientError::kTls);
@@ -132,7 +132,7 @@ TEST_F(KernelClientTest, RefusesACertificateForAnother) {
 TEST_F(KernelClientTest, RefusesToDoWithoutTheProtocolThatWasAskedFor) {
   Run(ListenTls("localhost"), [this](KernelClient& client) -> Co<> {
     Await await;
-    OutgoingRequest request = OutgoingRequest::Get(Url("/hello", "https"));
+    OutgoingRequest request = OutgoingRequest::Get(UrlOf("/hello", "https"));
     request.Version(HttpVersion::kHttp2);
     const auto token = asio::as_tuple(await);
     auto [error, response] = co_await client.Send(std::move(request), token);
@@ -150,7 +150,7 @@ TEST_F(KernelClientTest, StreamsABodyThereAndBack) {
       all += pieces.back();
     }
     const auto source = std::make_shared<testing::PieceSource>(pieces);
-    OutgoingRequest request = OutgoingRequest::Post(Url("/echo"));
+    OutgoingRequest request = OutgoingRequest::Post(UrlOf("/echo"));
     request.Stream(source);
     const std::string body = co_await Fetch(client, std::move(request));
     EXPECT_TRUE(body == all);
@@ -172,7 +172,7 @@ TEST_F(KernelClientTest, SharesAFewConnectionsAmongMany) {
   Run(Listen(), [&](KernelClient& client) -> Co<> {
     Await await;
     for (int i = 0; i < 20; ++i) {
-      asio::co_spawn(context_, FetchSome(client, Url("/bytes/10000"), 50, done), asio::detached);
+      asio::co_spawn(context_, FetchSome(client, UrlOf("/bytes/10000"), 50, done), asio::detached);
     }
     while (done < 1000) co_await asio::post(context_.get_executor(), await);
     EXPECT_LE(client.stats().dials, 4u);
@@ -197,6 +197,70 @@ TEST_F(KernelClientTest, ARefusedConnectionNamesItsAddress) {
   });
 }
 
+// --- A proxy ---
+
+using KernelSocket = asio::basic_stream_socket<Tcp, Executor>;
+
+Co<> Splice(KernelSocket& from, KernelSocket& to) {
+  Await await;
+  std::string bytes(65536, '\0');
+  error_code error;
+  auto token = asio::redirect_error(await, error);
+  for (;;) {
+    const auto room = asio::buffer(bytes);
+    const size_t size = co_await from.async_read_some(room, token);
+    if (error) break;
+    const auto piece = asio::buffer(bytes.data(), size);
+    co_await asio::async_write(to, piece, token);
+    if (error) break;
+  }
+  to.shutdown(asio::socket_base::shutdown_send, error);
+}
+
+// Opens one tunnel to whatever port was asked for on this machine.
+Co<> ServeTunnel(PlainAcceptor& acceptor, std::string& asked) {
+  Await await;
+  KernelSocket client(co_await acceptor.async_accept(await));
+  char byte = 0;
+  const auto one = asio::buffer(&byte, 1);
+  while (!asked.ends_with("\r\n\r\n")) {
+    co_await client.async_read_some(one, await);
+    asked.push_back(byte);
+  }
+  const size_t colon = asked.find(':');
+  const auto port = static_cast<uint16_t>(std::stoi(asked.substr(colon + 1)));
+  KernelSocket server(acceptor.get_executor());
+  const Tcp::endpoint to(asio::ip::address_v4::loopback(), port);
+  co_await server.async_connect(to, await);
+  const std::string answer = "HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n";
+  const auto bytes = asio::buffer(answer);
+  co_await asio::async_write(client, bytes, await);
+  int open = 2;
+  asio::co_spawn(acceptor.get_executor(), Splice(client, server),
+                 [&](std::exception_ptr) { --open; });
+  asio::co_spawn(acceptor.get_executor(), Splice(server, client),
+                 [&](std::exception_ptr) { --open; });
+  while (open > 0) co_await asio::post(acceptor.get_executor(), await);
+}
+
+TEST_F(KernelClientTest, AsksThroughATunnel) {
+  PlainAcceptor proxy(context_, Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  client_options_.proxy.for_https =
+      Url::Parse("http://user:pass@127.0.0.1:" + std::to_string(proxy.local_endpoint().port()));
+  std::string asked;
+  Run(ListenTls("localhost"), [&](KernelClient& client) -> Co<> {
+    asio::co_spawn(context_, ServeTunnel(proxy, asked), asio::detached);
+    for (int i = 0; i < 2; ++i) {
+      OutgoingRequest request = OutgoingRequest::Get(UrlOf("/bytes/1000000", "https"));
+      const std::string body = co_await Fetch(client, std::move(request));
+      EXPECT_EQ(body.size(), 1'000'000u);
+    }
+    EXPECT_EQ(client.stats().dials, 1u);
+  });
+  EXPECT_TRUE(asked.starts_with("CONNECT localhost:" + std::to_string(port_) + " HTTP/1.1\r\n"));
+  EXPECT_NE(asked.find("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n"), std::string::npos);
+}
+
 // As the header's example has it, with Asio's own defaults.
 asio::awaitable<void> AskWithDefaults(std::string url, std::string& page) {
   auto executor = co_await asio::this_coro::executor;
@@ -210,7 +274,7 @@ TEST_F(KernelClientTest, WorksOnAnyExecutor) {
   std::string page;
   Run(Listen(), [&](KernelClient&) -> Co<> {
     Await await;
-    co_await asio::co_spawn(context_.get_executor(), AskWithDefaults(Url("/hello"), page), await);
+    co_await asio::co_spawn(context_.get_executor(), AskWithDefaults(UrlOf("/hello"), page), await);
   });
   EXPECT_EQ(page, "hello\n");
 }

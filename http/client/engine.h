@@ -100,7 +100,8 @@ struct BodyRead {
   size_t size = 0;
 };
 
-// The engine's half. Release must be called exactly once, also after a failure, and ends its life.
+// The engine's half. Release must be called exactly once, also after a failure and before the
+// connection is destroyed, and ends its life.
 class Exchange {
  public:
   // Copies the next bytes of the response's body to a prefix of `out`. What is not read keeps the

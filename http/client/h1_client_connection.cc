@@ -13,8 +13,6 @@ constexpr size_t kPiece = 16 << 10;  // Of a streamed request's body.
 
 }  // namespace
 
-H1ClientConnection::~H1ClientConnection() { DetachSource(); }
-
 // --- The request ---
 
 Exchange* H1ClientConnection::Start(const ExchangeRequest& request, ExchangeEvents& events,

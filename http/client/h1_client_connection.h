@@ -39,7 +39,6 @@ struct H1ClientOptions {
 class H1ClientConnection final : public ClientConnection, private Exchange {
  public:
   explicit H1ClientConnection(const H1ClientOptions& options) : options_(options) {}
-  ~H1ClientConnection() override;
 
   Exchange* Start(const ExchangeRequest& request, ExchangeEvents& events, Instant now) override;
   size_t capacity() const override { return reusable_ && phase_ == Phase::kIdle ? 1 : 0; }

@@ -109,6 +109,11 @@ bool Listens(uint16_t port) {
   return !error;
 }
 
+// Servers that do not say when they are ready: asked again and again, for at most 20 seconds.
+void AwaitServer(uint16_t port) {
+  for (int i = 0; i < 1000 && !Listens(port); ++i) poll(nullptr, 0, 20);
+}
+
 class InteropTest : public ::testing::Test {
  protected:
   InteropTest() {
@@ -307,7 +312,7 @@ TEST_F(InteropTest, Nghttpd) {
       command.push_back(folder_ + "/cert.pem");
     }
     const Process server(command);
-    for (int i = 0; i < 200 && !Listens(port); ++i) usleep(50'000);
+    AwaitServer(port);
     const std::string url =
         std::string(tls ? "https" : "http") + "://localhost:" + std::to_string(port) + "/file";
     const auto ask = [this, url]() -> Co<> {
@@ -323,6 +328,45 @@ TEST_F(InteropTest, Nghttpd) {
   }
 }
 
+// --- nginx ---
+
+TEST_F(InteropTest, Nginx) {
+  if (!Installed("nginx")) GTEST_SKIP() << "nginx is not installed";
+  Write("file.txt", std::string(2'000'000, 'g'));
+  const uint16_t plain = FreePort();
+  const uint16_t secure = FreePort();
+  // Ten requests to a connection, so that the client meets its end now and then.
+  Write("nginx.conf",
+        "daemon off; master_process off; pid " + folder_ + "/nginx.pid;\n" +
+            "error_log stderr crit;\nevents {}\nhttp {\n  access_log off; gzip on;\n" +
+            "  gzip_types text/plain; default_type text/plain; keepalive_requests 10;\n" +
+            "  client_body_temp_path " + folder_ + "/b; proxy_temp_path " + folder_ + "/p;\n" +
+            "  fastcgi_temp_path " + folder_ + "/f; uwsgi_temp_path " + folder_ + "/u;\n" +
+            "  scgi_temp_path " + folder_ + "/s;\n  server {\n    listen 127.0.0.1:" +
+            std::to_string(plain) + ";\n    listen 127.0.0.1:" + std::to_string(secure) +
+            " ssl http2;\n    ssl_certificate " + folder_ + "/cert.pem;\n" +
+            "    ssl_certificate_key " + folder_ + "/key.pem;\n    root " + folder_ +
+            ";\n  }\n}\n");
+  const Process server({"nginx", "-c", folder_ + "/nginx.conf", "-p", folder_, "-e", "stderr"});
+  AwaitServer(secure);
+  options_.retry.max = 2;
+  const auto ask = [&]() -> Co<> {
+    for (int i = 0; i < 35; ++i) {
+      OutgoingRequest request =
+          OutgoingRequest::Get("http://localhost:" + std::to_string(plain) + "/file.txt");
+      std::string body = co_await Fetch(client(), std::move(request), 11);
+      EXPECT_TRUE(body == std::string(2'000'000, 'g'));
+      OutgoingRequest other =
+          OutgoingRequest::Get("https://localhost:" + std::to_string(secure) + "/file.txt");
+      body = co_await Fetch(client(), std::move(other), 20);
+      EXPECT_TRUE(body == std::string(2'000'000, 'g'));
+    }
+    EXPECT_EQ(client().stats().dials, 8u);  // 35 / 10, rounded up, of each kind.
+    EXPECT_EQ(client().stats().failures, 0u);
+  };
+  Run(ask());
+}
+
 // --- Python ---
 
 TEST_F(InteropTest, Python) {
@@ -331,7 +375,7 @@ TEST_F(InteropTest, Python) {
   const uint16_t port = FreePort();
   const Process server({"python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory",
                         folder_, std::to_string(port)});
-  for (int i = 0; i < 200 && !Listens(port); ++i) usleep(50'000);
+  AwaitServer(port);
   const auto ask = [this, port]() -> Co<> {
     for (int i = 0; i < 3; ++i) {  // HTTP/1.0: each on a connection of its own.
       OutgoingRequest request =

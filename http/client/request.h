@@ -53,6 +53,8 @@ class UploadSource {
   virtual bool Rewind() { return false; }
   // Sent after a body without a size; asked for at its end. Null: none.
   virtual const FieldList* trailers() const { return nullptr; }
+  // The request is over, well or not: nothing is called any more.
+  virtual void OnRequestOver() {}
 
   // For the engine; null: nobody listens.
   void set_ready(void (*ready)(void*), void* context) {
