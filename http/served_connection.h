@@ -67,6 +67,7 @@ class ServedConnection final
         timer_(stream_.get_executor()),
         info_(DescribeConnection(stream_)) {
     ++this->group().stats().connections;
+    SetNoDelay(stream_);
     SetEngine(std::make_unique<H1Server>(router_, options_, this->group().stats(), info_));
   }
 

@@ -4,6 +4,7 @@
 #define CORELANE_HTTP_STREAM_TRAITS_H_
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
@@ -48,6 +49,25 @@ template <class Timer>
 typename Timer::time_point ToTimerTime(Instant at) {
   return typename Timer::time_point(
       std::chrono::duration_cast<typename Timer::duration>(at.time_since_epoch()));
+}
+
+// Small writes leave at once (RFC 9293 §3.7.4): a head may go out before its body. For streams that
+// know the option.
+template <class Stream>
+void SetNoDelay(Stream& stream) {
+  if constexpr (requires { stream.next_layer(); }) {
+    SetNoDelay(stream.next_layer());
+  } else {
+    boost::system::error_code ignored;
+    const boost::asio::ip::tcp::no_delay on(true);
+    if constexpr (requires { stream.set_option(on, ignored); }) {
+      stream.set_option(on, ignored);
+    } else if constexpr (requires(boost::asio::ip::tcp::no_delay is) { stream.get_option(is); }) {
+      boost::asio::ip::tcp::no_delay is;
+      stream.get_option(is);
+      if (!is.value()) stream.set_option(on);  // Options of its own take memory.
+    }
+  }
 }
 
 // Ends the sending side. Streams without it (a TLS layer has its own close) are left as they are.
