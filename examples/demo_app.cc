@@ -11,6 +11,8 @@
 
 #include "examples/demo_page.h"
 #include "http/message.h"
+#include "http/sse.h"
+#include "http/wire/syntax.h"
 #include "http/ws/handler.h"
 
 namespace corelane::examples {
@@ -167,6 +169,17 @@ Task<Response> Echo(const Request& request) {
                              std::make_unique<EchoSource>(request));
 }
 
+// An event at once, and then one a second; a client that comes back goes on where it was.
+Task<void> CountSeconds(http::EventStream& events) {
+  uint64_t count = http::ParseDecimal(events.last_event_id()).value_or(0);
+  for (bool running = true; running;) {
+    const std::string number = std::to_string(++count);
+    const http::ServerEvent event{.event = "count", .data = number, .id = number, .retry = {}};
+    co_await events.Send(event);
+    running = co_await events.Sleep(std::chrono::seconds(1));
+  }
+}
+
 Task<void> EchoMessages(ws::Socket& socket) {
   for (;;) {
     const std::optional<ws::Message> message = co_await socket.Receive();
@@ -224,6 +237,8 @@ void AddDemoRoutes(http::Router& router, StatsSource& stats) {
   });
   router.Get("/bytes/{n}", Bytes);
   router.Get("/stream/{n}", Stream);
+  router.Get("/sse",
+             [](const Request& request) { return http::StreamEvents(request, CountSeconds); });
   router.Get("/ws", ws::Handler(EchoMessages, EchoOptions()));
   router.Any("/echo", Echo);
   router.Post("/upload", Upload);

@@ -5,6 +5,7 @@
 //   /hello        128 bytes of text         /json         a small JSON object
 //   /bytes/{n}    n bytes of a pattern      /echo         the request's body, streamed back
 //   /stream/{n}   n chunks of a line each   /ws      a WebSocket that sends messages back
+//   /sse          an event a second
 //   /upload       counts and sums the request's body (POST or PUT)
 
 #ifndef CORELANE_EXAMPLES_DEMO_APP_H_
