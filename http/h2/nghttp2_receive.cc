@@ -10,14 +10,18 @@ namespace {
 // Makes nghttp2 drop the rest of the block, without harm to the HPACK state.
 constexpr int kDropBlock = NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 
+constexpr uint32_t kMaxWindow = 0x7fffffff;  // RFC 9113 §6.9.1.
+
 bool EndsStream(const nghttp2_frame& frame) {
   return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 }
 
 }  // namespace
 
-int Nghttp2Session::OnBeginFrame() {
+int Nghttp2Session::OnBeginFrame(const nghttp2_frame_hd& header) {
+  frame_left_ = static_cast<uint32_t>(header.length);
   last_data_ = {};
+  if (header.type == NGHTTP2_SETTINGS && header.length > 0) widest_window_ = WidestWindow();
   return 0;
 }
 
@@ -133,7 +137,17 @@ void Nghttp2Session::OnDataReceived(const nghttp2_frame& frame) {
   handler_.OnData(*stream, last_data_, true);
 }
 
+uint32_t Nghttp2Session::WidestWindow() {
+  int32_t widest = 0;
+  for (Nghttp2Stream& stream : live_) {
+    widest = std::max(widest, nghttp2_session_get_stream_remote_window_size(
+                                  session_.get(), static_cast<int32_t>(stream.id_)));
+  }
+  return static_cast<uint32_t>(widest);
+}
+
 void Nghttp2Session::OnSettingsReceived() {
+  const uint32_t initial_before = peer_settings_.initial_window_size;
   const auto get = [this](nghttp2_settings_id id) {
     return nghttp2_session_get_remote_settings(session_.get(), id);
   };
@@ -141,6 +155,11 @@ void Nghttp2Session::OnSettingsReceived() {
                     get(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE), get(NGHTTP2_SETTINGS_MAX_FRAME_SIZE),
                     get(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE),
                     get(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1};
+  // RFC 9113 §6.9.2; the library would only reset the stream.
+  const uint64_t widest = uint64_t{widest_window_} + peer_settings_.initial_window_size;
+  if (widest > uint64_t{kMaxWindow} + initial_before) {
+    return Fail(ErrorCode::kFlowControlError, "SETTINGS: a stream's window becomes too large");
+  }
   handler_.OnSettings(peer_settings_);
 }
 

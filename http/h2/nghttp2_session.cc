@@ -89,8 +89,7 @@ nghttp2_session_callbacks* Nghttp2Session::NewCallbacks() {
   using F = const nghttp2_frame;
   nghttp2_session_callbacks_set_on_begin_frame_callback(
       callbacks, [](S*, const nghttp2_frame_hd* header, void* self) {
-        Self(self).frame_left_ = static_cast<uint32_t>(header->length);
-        return Self(self).OnBeginFrame();
+        return Self(self).OnBeginFrame(*header);
       });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       callbacks, [](S*, F* frame, void* self) { return Self(self).OnBeginHeaders(*frame); });

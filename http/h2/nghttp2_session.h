@@ -110,7 +110,7 @@ class Nghttp2Session final : public Session {
   void SubmitLastGoAway();
 
   // Receiving.
-  int OnBeginFrame();
+  int OnBeginFrame(const nghttp2_frame_hd& header);
   int OnBeginHeaders(const nghttp2_frame& frame);
   int OnHeader(int32_t id, std::string_view name, std::string_view value);
   void CountInvalid(int error);
@@ -121,6 +121,8 @@ class Nghttp2Session final : public Session {
   void DeliverResponse(Nghttp2Stream& stream, bool end);
   void OnDataReceived(const nghttp2_frame& frame);
   void OnSettingsReceived();
+  // Of the windows that the peer gives its streams.
+  uint32_t WidestWindow();
   void OnPingAckReceived(const nghttp2_frame& frame);
   int OnStreamClosed(int32_t id, uint32_t code);
   void FeedLibrary(std::string_view bytes);
@@ -169,6 +171,7 @@ class Nghttp2Session final : public Session {
   std::string_view last_data_;  // Completes a DATA frame that ends a stream: given with `end`.
   uint32_t frame_left_ = 0;     // Of the frame that is being received.
   PeerSettings peer_settings_;
+  uint32_t widest_window_ = 0;  // Before the SETTINGS that are being received.
 
   http::Buffer out_;
   std::vector<nghttp2_nv> nva_;

@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
-using testing::Pair;
+using namespace testing;  // The fixture's frames.
 
 SessionOptions Windows(uint32_t stream, uint32_t connection) {
   SessionOptions options;
@@ -197,6 +197,25 @@ TEST(Flow, ASourceThatFailsResetsItsStream) {
   EXPECT_THAT(pair.server_handler.events,
               ElementsAre("request 1 POST http a /", "closed 1 INTERNAL_ERROR"));
   EXPECT_THAT(pair.client_handler.events, ElementsAre("closed 1 INTERNAL_ERROR"));
+}
+
+TEST(Flow, SettingsThatLiftAWindowAboveTheLargestAreAConnectionError) {
+  LoneServer server;
+  server.Start();
+  server.Receive(Request(1) + Frame(kWindowUpdate, 0, 1, Be(0x7fffffff - 65535, 4)));
+  EXPECT_THAT(server.Answer(Frame(kSettings, 0, 0, Be(4, 2) + Be(65535, 4))),
+              ElementsAre("SETTINGS 0 ACK"));
+  EXPECT_THAT(server.Answer(Frame(kSettings, 0, 0, Be(4, 2) + Be(65536, 4))),
+              Contains("GOAWAY 0 FLOW_CONTROL_ERROR"));
+}
+
+TEST(Flow, SettingsMayLowerAndLiftAWindowBelowTheLargest) {
+  LoneServer server;
+  server.Start();
+  server.Receive(Request(1) + Frame(kWindowUpdate, 0, 1, Be(0x7fffffff - 65535, 4)));
+  const auto initial = [](uint32_t size) { return Frame(kSettings, 0, 0, Be(4, 2) + Be(size, 4)); };
+  EXPECT_THAT(server.Answer(initial(0) + initial(65535)),
+              ElementsAre("SETTINGS 0 ACK", "SETTINGS 0 ACK"));
 }
 
 }  // namespace
