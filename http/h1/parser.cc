@@ -16,9 +16,9 @@ struct FramingFields {
   size_t content_lengths = 0;
   uint64_t content_length = 0;
   size_t transfer_encodings = 0;
-  bool chunked = false;       // The last coding so far.
-  bool other_coding = false;  // A coding that is not chunked.
-  bool repeated_chunked = false;
+  bool chunked = false;
+  bool other_coding = false;      // A coding that is not chunked.
+  bool repeated_chunked = false;  // Or something else behind it.
   bool close = false;
   bool keep_alive = false;
 
@@ -52,7 +52,7 @@ void FramingFields::AddTransferEncoding(std::string_view value) {
       repeated_chunked |= chunked;
       chunked = true;
     } else {
-      repeated_chunked |= chunked;  // Something after chunked: as wrong as chunked twice.
+      repeated_chunked |= chunked;
       other_coding = true;
     }
   });
@@ -336,8 +336,9 @@ ParseStatus RequestParser::Finish(std::string_view message) {
     // without a final chunked the length is unknowable (§6.3); other codings are not implemented.
     if (minor_version_ == 0) return Fail(ParseError::kTransferEncodingInHttp10);
     if (framing.content_lengths > 0) return Fail(ParseError::kTransferEncodingWithContentLength);
+    if (framing.repeated_chunked) return Fail(ParseError::kBadTransferEncoding);
     if (framing.other_coding) return Fail(ParseError::kUnknownTransferEncoding);
-    if (!framing.chunked || framing.repeated_chunked) return Fail(ParseError::kBadTransferEncoding);
+    if (!framing.chunked) return Fail(ParseError::kBadTransferEncoding);
     body_.kind = BodyKind::kChunked;
   } else if (framing.content_lengths > 0) {
     body_ = {BodyKind::kLength, framing.content_length};
@@ -484,8 +485,9 @@ ParseStatus ResponseParser::Finish(std::string_view message) {
   if (never_a_body) {
     body_.kind = BodyKind::kNone;
   } else if (framing.transfer_encodings > 0) {
+    if (framing.repeated_chunked) return Fail(ParseError::kBadTransferEncoding);
     if (framing.other_coding) return Fail(ParseError::kUnknownTransferEncoding);
-    if (!framing.chunked || framing.repeated_chunked) return Fail(ParseError::kBadTransferEncoding);
+    if (!framing.chunked) return Fail(ParseError::kBadTransferEncoding);
     body_.kind = BodyKind::kChunked;
   } else if (framing.content_lengths > 0) {
     body_ = {BodyKind::kLength, framing.content_length};

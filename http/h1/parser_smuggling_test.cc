@@ -58,7 +58,7 @@ const Attack kAttacks[] = {
     // Transfer codings.
     {"TeIdentity", POST "Transfer-Encoding: identity\r\n\r\n", kUnknownTransferEncoding},
     {"TeGzip", POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", kUnknownTransferEncoding},
-    {"TeChunkedGzip", POST "Transfer-Encoding: chunked, gzip\r\n\r\n", kUnknownTransferEncoding},
+    {"TeChunkedGzip", POST "Transfer-Encoding: chunked, gzip\r\n\r\n", kBadTransferEncoding},
     {"TeXchunked", POST "Transfer-Encoding: xchunked\r\n\r\n", kUnknownTransferEncoding},
     {"TeQuoted", POST "Transfer-Encoding: \"chunked\"\r\n\r\n", kUnknownTransferEncoding},
     {"TeParameter", POST "Transfer-Encoding: chunked;q=1\r\n\r\n", kUnknownTransferEncoding},
@@ -66,7 +66,7 @@ const Attack kAttacks[] = {
     {"TeTwoLines", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
      kBadTransferEncoding},
     {"TeTwoLinesIdentity", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
-     kUnknownTransferEncoding},
+     kBadTransferEncoding},
     {"TeEmpty", POST "Transfer-Encoding:\r\n\r\n", kBadTransferEncoding},
     {"TeComma", POST "Transfer-Encoding: ,\r\n\r\n", kBadTransferEncoding},
     {"TeVerticalTab",
