@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,12 @@ class Server:
             self.kill()
             raise AssertionError("the server printed '%s' and '%s', not its address" % (line, self.errors()))
         self.url = line.split()[-1]
+
+    @property
+    def address(self):
+        """For sockets."""
+        host, port = self.url.split("://")[-1].rstrip("/").rsplit(":", 1)
+        return host.strip("[]"), int(port)
 
     def _first_line(self, seconds):
         text = b""
@@ -188,6 +195,31 @@ class TapServer(Server):
     @staticmethod
     def url_of(family):
         return "http://%s:8080" % host_in_url(SERVER_ADDRESSES[family])
+
+
+# --- TLS ---
+
+
+@functools.lru_cache(maxsize=None)
+def certificate(name="server"):
+    """Paths of a self-signed certificate for localhost and 127.0.0.1, and of its key."""
+    cert, key = scratch(name + ".pem"), scratch(name + ".key")
+    check_run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+              "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert)
+    return cert, key
+
+
+def tls_flags():
+    cert, key = certificate()
+    return ("--tls_cert", cert, "--tls_key", key)
+
+
+def tls_client(*protocols):
+    """A context for clients of tls_flags() that offer these protocols."""
+    context = ssl.create_default_context(cafile=certificate()[0])
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
 
 
 # --- HTTP with curl ---

@@ -1,0 +1,206 @@
+"""Requests that smuggle, overflow or confuse, and such that look like it and are good: a table.
+
+A case is (what it is, bytes, the statuses that come back). Another good request follows on the same connection: it is
+answered where the one before it was whole and clear, and must never be where it was not (RFC 9112 §11.2).
+"""
+
+REFUSED = [400]
+SERVED = [200, 200]
+
+
+def req(*lines, start="POST /upload HTTP/1.1", host="Host: x", body=b""):
+    head = [start, *([host] if host else []), *lines]
+    return b"".join(line.encode("latin-1") + b"\r\n" for line in head) + b"\r\n" + body
+
+
+def chunked(body, *lines):
+    return req("Transfer-Encoding: chunked", *lines, body=body)
+
+
+def start(line):
+    return req(start=line)
+
+
+GOOD_CHUNKS = b"4\r\ntest\r\n0\r\n\r\n"
+SMUGGLED = b"0\r\n\r\nGET /api/stats HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = "GET /hello HTTP/1.1"
+
+FRAMING = [
+    ("Content-Length beside Transfer-Encoding", chunked(GOOD_CHUNKS, "Content-Length: 14"), REFUSED),
+    ("Transfer-Encoding beside Content-Length", req("Content-Length: 4", "Transfer-Encoding: chunked", body=SMUGGLED), REFUSED),
+    ("Content-Length of 0 beside Transfer-Encoding", chunked(SMUGGLED, "Content-Length: 0"), REFUSED),
+    ("two different Content-Length", req("Content-Length: 4", "Content-Length: 5", body=b"test"), REFUSED),
+    ("two equal Content-Length", req("Content-Length: 4", "Content-Length: 4", body=b"test"), REFUSED),
+    ("a list of Content-Length", req("Content-Length: 4, 4", body=b"test"), REFUSED),
+    ("Content-Length +4", req("Content-Length: +4", body=b"test"), REFUSED),
+    ("Content-Length -4", req("Content-Length: -4", body=b"test"), REFUSED),
+    ("Content-Length 0x4", req("Content-Length: 0x4", body=b"test"), REFUSED),
+    ("Content-Length 4.0", req("Content-Length: 4.0", body=b"test"), REFUSED),
+    ("Content-Length 4 4", req("Content-Length: 4 4", body=b"test"), REFUSED),
+    ("Content-Length 4_0", req("Content-Length: 4_0", body=b"test"), REFUSED),
+    ("Content-Length 1e1", req("Content-Length: 1e1", body=b"test"), REFUSED),
+    ("Content-Length of nothing", req("Content-Length:", body=b""), REFUSED),
+    ("Content-Length 2^64", req("Content-Length: 18446744073709551616", body=b"test"), [413]),
+    ("Content-Length 2^64+4", req("Content-Length: 18446744073709551620", body=b"test"), [413]),
+    ("Content-Length of 300 digits", req("Content-Length: " + "9" * 300, body=b"test"), [413]),
+    ("Content-Length with a NUL", req("Content-Length: 4\0", body=b"test"), REFUSED),
+    ("Content-Length with a vertical tab", req("Content-Length: \x0b4", body=b"test"), REFUSED),
+    ("Content-Length 004", req("Content-Length: 004", body=b"test"), SERVED),
+    ("Content-Length behind white space", req("Content-Length: \t 4 \t", body=b"test"), SERVED),
+    ("Content-Length 4", req("Content-Length: 4", body=b"test"), SERVED),
+    ("no Content-Length", req(), SERVED),
+    ("a body of GET", req("Content-Length: 4", start=GET, body=b"test"), SERVED),
+    ("Transfer-Encoding of an unknown coding", req("Transfer-Encoding: xchunked", body=SMUGGLED), [501]),
+    ("Transfer-Encoding chunked twice", req("Transfer-Encoding: chunked, chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding twice", req("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding chunked and unknown", req("Transfer-Encoding: chunked, identity", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding chunked and unknown in two lines", req("Transfer-Encoding: chunked", "Transfer-Encoding: cow",
+                                                              body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding unknown and chunked", req("Transfer-Encoding: cow, chunked", body=SMUGGLED), [501]),
+    ("Transfer-Encoding identity", req("Transfer-Encoding: identity", body=SMUGGLED), [501]),
+    ("Transfer-Encoding gzip, chunked", req("Transfer-Encoding: gzip, chunked", body=SMUGGLED), [501]),
+    ("Transfer-Encoding of nothing", req("Transfer-Encoding:", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding in quotes", req('Transfer-Encoding: "chunked"', body=SMUGGLED), [501]),
+    ("Transfer-Encoding with a parameter", req("Transfer-Encoding: chunked;q=1", body=SMUGGLED), [501]),
+    ("Transfer-Encoding behind a vertical tab", req("Transfer-Encoding: \x0bchunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding with a NUL", req("Transfer-Encoding: chunked\0", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding with NBSP", req("Transfer-Encoding: \xa0chunked", body=SMUGGLED), [501]),
+    ("Transfer-Encoding before a space and the colon", req("Transfer-Encoding : chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding folded", req("Transfer-Encoding:", " chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding behind a folded line", req("X: y", " Transfer-Encoding: chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding behind a bare LF", req("X: y\nTransfer-Encoding: chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding behind a bare CR", req("X: y\rTransfer-Encoding: chunked", body=SMUGGLED), REFUSED),
+    ("Transfer-Encoding in HTTP/1.0", req("Transfer-Encoding: chunked", start="POST /upload HTTP/1.0", body=GOOD_CHUNKS),
+     REFUSED),
+    ("Transfer-Encoding in capitals", req("TRANSFER-ENCODING: CHUNKED", body=GOOD_CHUNKS), SERVED),
+    ("Transfer-Encoding", chunked(GOOD_CHUNKS), SERVED),
+    ("Transfer-Encoding behind an empty element", req("Transfer-Encoding: , chunked", body=GOOD_CHUNKS), SERVED),
+]
+
+CHUNKS = [
+    ("a chunk's size 2^64", chunked(b"10000000000000000\r\ntest\r\n0\r\n\r\n"), [413]),
+    ("a chunk's size 2^64-1", chunked(b"ffffffffffffffff\r\ntest\r\n0\r\n\r\n"), [413]),
+    ("a chunk's size of 100 zeros", chunked(b"0" * 100 + b"4\r\ntest\r\n0\r\n\r\n"), [413]),
+    ("a chunk's size -4", chunked(b"-4\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size +4", chunked(b"+4\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size 0x4", chunked(b"0x4\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size of nothing", chunked(b"\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size of an extension alone", chunked(b";a=b\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size behind a space", chunked(b" 4\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size before a space", chunked(b"4 \r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size that ends in LF", chunked(b"4\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size that ends in CR", chunked(b"4\rtest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk's size with a NUL", chunked(b"4\0\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk longer than its size", chunked(b"3\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk shorter than its size", chunked(b"5\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("a chunk that ends in LF", chunked(b"4\r\ntest\n0\r\n\r\n"), REFUSED),
+    ("a chunk that ends in two bytes of anything", chunked(b"4\r\ntestxx0\r\n\r\n"), REFUSED),
+    ("an extension with LF", chunked(b"4;\nxx\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("an extension with CR", chunked(b"4;a\rb\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("an extension with a NUL", chunked(b"4;a\0b\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("an extension of 20000 bytes", chunked(b"4;" + b"a" * 20000 + b"\r\ntest\r\n0\r\n\r\n"), REFUSED),
+    ("extensions of 100 bytes in 1000 chunks", chunked((b"1;" + b"a" * 100 + b"\r\nx\r\n") * 1000 + b"0\r\n\r\n"), REFUSED),
+    ("the last chunk ends in LF LF", chunked(b"4\r\ntest\r\n0\n\n"), REFUSED),
+    ("a trailer without a colon", chunked(b"4\r\ntest\r\n0\r\nTrailer\r\n\r\n"), REFUSED),
+    ("a trailer with a space before the colon", chunked(b"4\r\ntest\r\n0\r\nX : y\r\n\r\n"), REFUSED),
+    ("a folded trailer", chunked(b"4\r\ntest\r\n0\r\nX: y\r\n z\r\n\r\n"), REFUSED),
+    ("a trailer with a bare LF", chunked(b"4\r\ntest\r\n0\r\nX: y\nZ: a\r\n\r\n"), REFUSED),
+    ("trailers of 100000 bytes", chunked(b"4\r\ntest\r\n0\r\n" + b"X: y\r\n" * 17000 + b"\r\n"), [431]),
+    ("a good extension", chunked(b'4;a=b;c="d;e"\r\ntest\r\n0;f\r\n\r\n'), SERVED),
+    ("good trailers", chunked(b"4\r\ntest\r\n0\r\nX: y\r\nZ: a\r\n\r\n"), SERVED),
+    ("sizes in both cases, with zeros", chunked(b"00a\r\n0123456789\r\n0A\r\n0123456789\r\n000\r\n\r\n"), SERVED),
+]
+
+LINES = [
+    ("bare LF everywhere", b"GET /hello HTTP/1.1\nHost: x\n\n", REFUSED),
+    ("bare LF behind the start line", b"GET /hello HTTP/1.1\nHost: x\r\n\r\n", REFUSED),
+    ("bare LF behind a field", b"GET /hello HTTP/1.1\r\nHost: x\n\r\n", REFUSED),
+    ("bare LF at the end", b"GET /hello HTTP/1.1\r\nHost: x\r\n\n", REFUSED),
+    ("bare CR in the start line", b"GET /hello\r HTTP/1.1\r\nHost: x\r\n\r\n", REFUSED),
+    ("bare CR in a value", req("X: a\rb", start=GET), REFUSED),
+    ("CR CR LF", b"GET /hello HTTP/1.1\r\r\nHost: x\r\n\r\n", REFUSED),
+    ("a space before the colon", req("X : y", start=GET), REFUSED),
+    ("a tab before the colon", req("X\t: y", start=GET), REFUSED),
+    ("a space before Host's colon", req(start=GET, host="Host : x"), REFUSED),
+    ("a space before the first field", b"GET /hello HTTP/1.1\r\n Host: x\r\n\r\n", REFUSED),
+    ("a folded line", req("X: y", " z", start=GET), REFUSED),
+    ("a line folded by a tab", req("X: y", "\tz", start=GET), REFUSED),
+    ("a folded Host", b"GET /hello HTTP/1.1\r\nHost:\r\n x\r\n\r\n", REFUSED),
+    ("a field without a colon", req("Nothing", start=GET), REFUSED),
+    ("a field without a name", req(": y", start=GET), REFUSED),
+    ("NUL in a name", req("X\0: y", start=GET), REFUSED),
+    ("NUL in a value", req("X: y\0z", start=GET), REFUSED),
+    ("a letter above ASCII in a name", req("X\xe4: y", start=GET), REFUSED),
+    ("parentheses in a name", req("X(y): z", start=GET), REFUSED),
+    ("a control character in a value", req("X: \x01", start=GET), REFUSED),
+    ("DEL in a value", req("X: \x7f", start=GET), REFUSED),
+    ("letters above ASCII in a value", req("X: \xe4\xff", start=GET), SERVED),
+    ("an empty value", req("X:", start=GET), SERVED),
+    ("an empty line first", b"\r\n" + req(start=GET), SERVED),
+    ("many empty lines first", b"\r\n" * 50 + req(start=GET), REFUSED),
+    ("200 fields", req(*["X: y"] * 200, start=GET), [431]),
+    ("a field of 100000 bytes", req("X: " + "y" * 100000, start=GET), [431]),
+    ("a name of 100000 bytes", req("y" * 100000 + ": y", start=GET), [431]),
+    ("fields of 1 MB in all", req(*["X: " + "y" * 10000] * 100, start=GET), [431]),
+    ("a target of 100000 bytes", start("GET /" + "a" * 100000 + " HTTP/1.1"), [414]),
+    ("a method of 100000 bytes", start("A" * 100000 + " / HTTP/1.1"), [501]),
+]
+
+STARTS = [
+    ("no Host", req(start=GET, host=""), REFUSED),
+    ("two Host", req("Host: x", start=GET), REFUSED),
+    ("two different Host", req("Host: y", start=GET), REFUSED),
+    ("an empty Host", req(start=GET, host="Host:"), SERVED),
+    ("a list in Host", req(start=GET, host="Host: x, y"), REFUSED),
+    ("a path in Host", req(start=GET, host="Host: x/y"), REFUSED),
+    ("user information in Host", req(start=GET, host="Host: me@x"), REFUSED),
+    ("a space in Host", req(start=GET, host="Host: x y"), REFUSED),
+    ("a port out of range in Host", req(start=GET, host="Host: x:99999999"), REFUSED),
+    ("letters for Host's port", req(start=GET, host="Host: x:a"), REFUSED),
+    ("an IPv6 address as Host", req(start=GET, host="Host: [::1]:80"), SERVED),
+    ("absolute-form with the same Host", req(start="GET http://x/hello HTTP/1.1"), SERVED),
+    ("absolute-form with another Host", req(start="GET http://y/hello HTTP/1.1"), SERVED),
+    ("absolute-form without Host", req(start="GET http://x/hello HTTP/1.1", host=""), REFUSED),
+    ("absolute-form with user information", req(start="GET http://me@x/hello HTTP/1.1"), REFUSED),
+    ("absolute-form without a host", req(start="GET http:///hello HTTP/1.1"), REFUSED),
+    ("authority-form of GET", req(start="GET x:80 HTTP/1.1"), REFUSED),
+    ("CONNECT", req(start="CONNECT x:80 HTTP/1.1"), [501, 200]),
+    ("HTTP/0.9", b"GET /hello\r\n", REFUSED),
+    ("HTTP/0.9 in full", start("GET /hello HTTP/0.9"), [505]),
+    ("HTTP/1.2", start("GET /hello HTTP/1.2"), SERVED),
+    ("HTTP/1.10", start("GET /hello HTTP/1.10"), REFUSED),
+    ("HTTP/01.1", start("GET /hello HTTP/01.1"), [505]),
+    ("HTTP/2.0 as text", start("GET /hello HTTP/2.0"), [505]),
+    ("HTTP/3.0 as text", start("GET /hello HTTP/3.0"), [505]),
+    ("http/1.1 in lower case", start("GET /hello http/1.1"), REFUSED),
+    ("HTTP /1.1", start("GET /hello HTTP /1.1"), REFUSED),
+    ("ICAP/1.0", start("GET /hello ICAP/1.0"), REFUSED),
+    ("HTTP/1.", start("GET /hello HTTP/1."), REFUSED),
+    ("HTTP/1,1", start("GET /hello HTTP/1,1"), REFUSED),
+    ("no version", start("GET /hello "), REFUSED),
+    ("two spaces", start("GET  /hello HTTP/1.1"), REFUSED),
+    ("two spaces behind the target", start("GET /hello  HTTP/1.1"), REFUSED),
+    ("a space at the end of the start line", start("GET /hello HTTP/1.1 "), REFUSED),
+    ("a space before the method", start(" GET /hello HTTP/1.1"), REFUSED),
+    ("tabs for spaces", start("GET\t/hello\tHTTP/1.1"), REFUSED),
+    ("a space in the target", start("GET /hel lo HTTP/1.1"), REFUSED),
+    ("NUL in the target", start("GET /hello\0 HTTP/1.1"), REFUSED),
+    ("a letter above ASCII in the target", start("GET /hell\xf6 HTTP/1.1"), REFUSED),
+    ("a fragment in the target", start("GET /hello#x HTTP/1.1"), REFUSED),
+    ("a target without a slash", start("GET hello HTTP/1.1"), REFUSED),
+    ("no target", start("GET HTTP/1.1"), REFUSED),
+    ("a method in brackets", start("G[]T /hello HTTP/1.1"), REFUSED),
+    ("a method in lower case", start("get /hello HTTP/1.1"), [501, 200]),
+    ("an unknown method", start("BREW /hello HTTP/1.1"), [501, 200]),
+    ("TLS in clear", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), REFUSED),
+    ("HTTP/2's preface, almost", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\rx", [505]),
+    ("HTTP/2's preface behind a request", req(start=GET) + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [200, 505]),
+    ("Upgrade: h2c is left alone", req("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__",
+                                       start=GET), SERVED),
+    ("an unknown expectation", req("Expect: a miracle", "Content-Length: 4", body=b"test"), [417]),
+    ("HTTP/1.0 closes", start("GET /hello HTTP/1.0"), [200]),
+    ("HTTP/1.0 with keep-alive stays", req("Connection: keep-alive", start="GET /hello HTTP/1.0"), SERVED),
+    ("Connection: close closes", req("Connection: close", start=GET), [200]),
+]
+
+ALL = FRAMING + CHUNKS + LINES + STARTS
