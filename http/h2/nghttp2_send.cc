@@ -281,8 +281,11 @@ void Nghttp2Session::OnFrameSent(const nghttp2_frame& frame) {
   }
   if (frame.hd.type == NGHTTP2_GOAWAY) {
     const auto code = static_cast<ErrorCode>(frame.goaway.error_code);
-    if (!ending_ && code == ErrorCode::kNoError) return;  // Part of Drain.
-    if (!ending_) {                                       // The library has found an error.
+    if (!ending_ && code == ErrorCode::kNoError) {  // Part of Drain.
+      if (drain_ping_) Ping(kDrainPing);            // Not before: the library lets PING overtake.
+      return;
+    }
+    if (!ending_) {  // The library has found an error.
       end_code_ = code;
       end_reason_.assign(reinterpret_cast<const char*>(frame.goaway.opaque_data),
                          frame.goaway.opaque_data_len);

@@ -11,7 +11,6 @@ namespace {
 constexpr size_t kFeedSize = 16 << 10;  // Between two looks at the queue of answers.
 constexpr size_t kMaxSpareStreams = 32;
 constexpr size_t kMaxSpareBuffer = 16 << 10;
-constexpr PingPayload kDrainPing = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 
 Nghttp2Session& Self(void* user_data) { return *static_cast<Nghttp2Session*>(user_data); }
 const uint8_t* Bytes(std::string_view text) {
@@ -250,7 +249,6 @@ void Nghttp2Session::Drain() {
   }
   static_cast<void>(nghttp2_submit_shutdown_notice(session_.get()));
   drain_ping_ = true;
-  Ping(kDrainPing);
 }
 
 // A client's last word, when all of its requests have ended: the library listens no more after it.

@@ -73,6 +73,9 @@ class Nghttp2Stream final : public Stream {
   friend class Nghttp2Session;  // Sets the base's members.
 };
 
+// Its answer comes when the client has seen that the server drains.
+inline constexpr PingPayload kDrainPing = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
+
 class Nghttp2Session final : public Session {
  public:
   Nghttp2Session(bool server, const SessionOptions& options, Handler& handler, SessionStats& stats);
@@ -176,7 +179,7 @@ class Nghttp2Session final : public Session {
   http::Buffer out_;
   std::vector<nghttp2_nv> nva_;
   bool draining_ = false;
-  bool drain_ping_ = false;  // On its way.
+  bool drain_ping_ = false;  // Follows the notice, or is on its way.
   bool ending_ = false;      // GOAWAY is queued: no more events but closes.
   bool goaway_sent_ = false;
   bool closed_ = false;

@@ -245,13 +245,24 @@ TEST(Session, DrainFinishesWhatIsInFlight) {
                           "closed 1 NO_ERROR", "response 200 end", "closed 3 NO_ERROR"));
 }
 
+// RFC 9113 §6.8. The round trip is that of the notice, so PING does not come before it.
 TEST(Session, DrainOfAnIdleServerTakesOneMoreRoundTrip) {
+  testing::LoneServer server;
+  server.Start();
+  server.session->Drain();
+  EXPECT_THAT(server.Frames(), ElementsAre("GOAWAY 0 NO_ERROR", "PING 0"));
+  EXPECT_FALSE(server.session->finished());
+  const std::string answer = testing::Frame(testing::kPing, testing::kAck, 0, "draining");
+  EXPECT_THAT(server.Answer(answer), ElementsAre("GOAWAY 0 NO_ERROR"));
+  EXPECT_TRUE(server.session->finished());
+}
+
+TEST(Session, AnIdleClientIsFinishedWhenTheServerDrains) {
   Pair pair;
   pair.Run();
   pair.server->Drain();
-  EXPECT_FALSE(pair.server->finished());
   pair.Run();
-  EXPECT_TRUE(pair.server->finished());
+  EXPECT_TRUE(pair.client->finished());
 }
 
 TEST(Session, AClientThatDrainsStillSendsTheRequestsThatWait) {
