@@ -22,6 +22,11 @@ H1Server::H1Server(const Router& router, const ServerOptions& options, ServerSta
 
 H1Server::~H1Server() = default;
 
+void H1Server::OnProtocol(std::string_view alpn) {
+  http1_agreed_ = alpn == "http/1.1";
+  http2_agreed_ = alpn == "h2";
+}
+
 IoAction H1Server::Next(Instant now, int64_t unix_seconds) {
   now_ = now;
   unix_seconds_ = unix_seconds;
@@ -208,6 +213,8 @@ H1Server::Step H1Server::ReadMoreHead() {
 
 H1Server::Step H1Server::DetectHttp2() {
   const std::string_view seen = in_.view();
+  if (http1_agreed_ || seen.empty()) return std::nullopt;
+  if (http2_agreed_) return IoAction::kHttp2;  // Where a wrong preface is an error (§3.4).
   if (seen.size() < 3 || !kHttp2Preface.starts_with(seen.substr(0, kHttp2Preface.size()))) {
     return std::nullopt;
   }

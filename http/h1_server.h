@@ -43,6 +43,7 @@ class H1Server final : public ServerEngine, private HandlerContext {
   void OnWritten(size_t size, Instant now) override;
   void OnDeadline(Instant now) override;
   void OnFailure() override;
+  void OnProtocol(std::string_view alpn) override;
   void Stop() override;
   std::string_view TakeInput() override { return in_.view(); }
 
@@ -166,6 +167,8 @@ class H1Server final : public ServerEngine, private HandlerContext {
   bool eof_ = false;
   bool failed_ = false;
   bool stopping_ = false;
+  bool http1_agreed_ = false;
+  bool http2_agreed_ = false;
   bool keep_alive_ = true;
   bool expect_continue_ = false;
   bool chunked_ = false;

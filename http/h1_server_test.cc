@@ -224,5 +224,20 @@ TEST_F(H1ServerTest, ClosesWhenAskedByHandlerLimitOrClient) {
   EXPECT_TRUE(closed_);
 }
 
+TEST_F(H1ServerTest, WhatTlsHasAgreedOnIsSpoken) {
+  const std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  engine_->OnProtocol("http/1.1");
+  EXPECT_THAT(Exchange(preface), HasSubstr("HTTP/1.1 505 "));
+  Restart();
+  engine_->OnProtocol("h2");
+  Give("G");
+  EXPECT_EQ(action_, IoAction::kHttp2);
+  EXPECT_EQ(engine_->TakeInput(), "G");
+  Restart();
+  engine_->OnProtocol("");
+  Give(preface);
+  EXPECT_EQ(action_, IoAction::kHttp2);
+}
+
 }  // namespace
 }  // namespace corelane::http

@@ -137,12 +137,20 @@ class ServedConnection final
     SetEngine(std::move(engine));
   }
 
+  // The first read has made the handshake of a TLS stream.
+  void TellProtocol() {
+    if constexpr (requires { stream_.engine().alpn(); }) {
+      if (!std::exchange(protocol_told_, true)) engine_->OnProtocol(stream_.engine().alpn());
+    }
+  }
+
   struct OnRead {
     Ref self;
     void operator()(const boost::system::error_code& error, size_t size) const {
       ServerEngine& engine = *self->engine_;
       self->Tell([&] {
         if (error && error != boost::asio::error::eof) return engine.OnFailure();
+        self->TellProtocol();
         engine.OnRead(error ? 0 : size, self->Now());
       });
     }
@@ -201,6 +209,7 @@ class ServedConnection final
   uint64_t arm_ = 0;
   bool busy_ = false;
   bool notified_ = false;
+  bool protocol_told_ = false;
   bool closed_ = false;
 };
 

@@ -38,6 +38,9 @@ class ServerEngine {
   // `unix_seconds` is for the Date field.
   virtual IoAction Next(Instant now, int64_t unix_seconds) = 0;
 
+  // What TLS has agreed on (RFC 7301), "h2" or "http/1.1"; before the first OnRead, or never.
+  virtual void OnProtocol(std::string_view) {}
+
   virtual std::span<char> ReadBuffer() = 0;
   virtual void OnRead(size_t size, Instant now) = 0;
   virtual std::array<std::string_view, 2> WriteBuffers() const = 0;
