@@ -72,13 +72,14 @@ class Attacks(lab.TestCase):
             peer.handshake()
             peer.send(get(1))
             self.assertEqual(len(peer.answer(1, 200).body), 128)
-        self.assertLess(time.monotonic() - start, 5)
+        self.assertLess(time.monotonic() - start, 20 if lab.sanitized() else 5)
 
     def within_bounds(self, most=None):
         self.serves()
         grown = self.server.memory() - self.before
         print("%s: %d MiB more" % (self._testMethodName, grown), flush=True)
-        self.assertLess(grown, most or self.MOST)
+        if not lab.sanitized():
+            self.assertLess(grown, most or self.MOST)
 
     def connect(self):
         return self.enterContext(h2_wire.Connection(self.address))
