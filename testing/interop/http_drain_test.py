@@ -49,7 +49,9 @@ class Drains:
         except OSError:
             return False
 
-    def ended(self):
+    def ended(self, *sockets):
+        for peer in sockets:
+            peer.close()
         self.assertEqual(self.server.wait(10), 0)
 
     def test_http1(self):
@@ -61,8 +63,10 @@ class Drains:
         half.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n")
         self.assertIn(b" 100 ", half.recv(100))
         late.sendall(b"GET /hello HTTP/1.1\r\nHo")
-        self.connect_h2()  # One that has no streams.
+        no_streams = self.connect_h2()
         self.stop()
+        self.assertEqual(self.answer_pings(no_streams), 0)
+        no_streams.expect_end()
         idle.settimeout(5)
         self.assertLess(len(idle.recv(4096)), 129)  # The rest of what it got before, or the end.
         late.sendall(b"st: x\r\n\r\n" + h1_wire.LAST)
@@ -73,7 +77,7 @@ class Drains:
         self.assertEqual(json.loads(told.body)["bytes"], 8)
         (whole,) = h1_wire.responses(got + h1_wire.read_all(body))
         self.assertEqual((whole.status, len(whole.body)), (200, BIG))
-        self.ended()
+        self.ended(idle, body, half, late, no_streams.socket)
 
     def test_http2(self):
         peer = self.connect_h2()
@@ -90,7 +94,7 @@ class Drains:
         self.assertEqual(sizes.pop(101), 128)
         for i in range(20):
             self.assertEqual((sizes[1 + 4 * i], sizes[3 + 4 * i]), (len(b"first and last"), BIG // 20))
-        self.ended()
+        self.ended(peer.socket)
 
     @staticmethod
     def answer_pings(peer):
@@ -114,6 +118,10 @@ class Drains:
                 sizes[got.stream] = sizes.get(got.stream, 0) + len(got.payload)
         return sizes
 
+
+class OnKernel(Drains, lab.TestCase):
+    flags = ("--device", "kernel:")
+
     def test_who_never_ends_is_cut_off(self):
         """drain_timeout, 5 s."""
         peer = self.connect_h2()
@@ -125,10 +133,6 @@ class Drains:
         start = time.monotonic()
         self.ended()
         self.assertLess(time.monotonic() - start, 9)
-
-
-class OnKernel(Drains, lab.TestCase):
-    flags = ("--device", "kernel:")
 
 
 class OnKernelUnderTls(Drains, lab.TestCase):
