@@ -74,8 +74,13 @@ IoAction H2Server::End() {
   return std::exchange(reading_, true) ? IoAction::kWait : IoAction::kRead;
 }
 
+Instant H2Server::FieldsDue() const {
+  const Instant since = session_->fields_since();
+  return since == kNever ? kNever : since + options_.head_timeout;
+}
+
 void H2Server::UpdateDeadline() {
-  deadline_ = writing_ ? write_until_ : kNever;
+  deadline_ = std::min(writing_ ? write_until_ : kNever, FieldsDue());
   if (live_.empty()) {
     deadline_ = std::min(deadline_, active_at_ + options_.idle_timeout);
     return;
@@ -123,6 +128,9 @@ void H2Server::OnDeadline(Instant now) {
   } else if (writing_ && now >= write_until_) {
     ++stats_.timeouts;
     OnFailure();
+  } else if (now >= FieldsDue()) {
+    ++stats_.timeouts;
+    session_->GoAway(h2::ErrorCode::kEnhanceYourCalm, "the fields took too long to arrive");
   } else if (live_.empty()) {
     if (now >= active_at_ + options_.idle_timeout)
       session_->GoAway(h2::ErrorCode::kNoError, "idle");

@@ -70,6 +70,8 @@ class H2Server final : public ServerEngine, private h2::Handler {
   // Behind the last byte: the client's end, within bounds.
   IoAction End();
   void UpdateDeadline();
+  // When fields that have come in part must be whole.
+  Instant FieldsDue() const;
 
   const Router& router_;
   const ServerOptions& options_;

@@ -452,5 +452,37 @@ TEST_F(H2ServerTest, AnIdleConnectionEndsWithGoAway) {
   EXPECT_TRUE(closed_);
 }
 
+TEST_F(H2ServerTest, FieldsThatTrickleAreNotWaitedFor) {
+  using namespace h2::testing;  // Frames.
+  const std::string block = RequestBlock();
+  to_server_ = Frame(kHeaders, kEndStream, 1, block);
+  Exchange();
+  const Instant due = now_ + options_.head_timeout;
+  EXPECT_EQ(server_->deadline(), due);
+  now_ += seconds(3);
+  to_server_ = Frame(kContinuation, kNone, 1, Literals({{"x", "y"}})).substr(0, 11);
+  Exchange();
+  EXPECT_EQ(server_->deadline(), due);
+  PassDeadline();
+  taking_ = false;  // Nor are they told more than once.
+  Exchange();
+  EXPECT_GT(server_->deadline(), now_);
+  taking_ = true;
+  EXPECT_THAT(Exchange(), Contains(HasSubstr("goaway ENHANCE_YOUR_CALM")));
+  EXPECT_EQ(stats_.timeouts, 1u);
+}
+
+TEST_F(H2ServerTest, FieldsThatCameInPartsWereInTime) {
+  using namespace h2::testing;  // Frames.
+  to_server_ = Frame(kHeaders, kEndStream, 1, RequestBlock());
+  Exchange();
+  now_ += options_.head_timeout - milliseconds(1);
+  to_server_ = Frame(kContinuation, kEndHeaders, 1, Literals({{"x", "y"}}));
+  Exchange();
+  EXPECT_EQ(stats_.requests, 1u);
+  EXPECT_EQ(stats_.responses_by_class[4], 1u);
+  EXPECT_EQ(stats_.timeouts, 0u);
+}
+
 }  // namespace
 }  // namespace corelane::http

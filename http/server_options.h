@@ -19,7 +19,7 @@ struct ServerOptions {
   }  // Not an aggregate: GCC 12 destroys aggregate temporaries in co_await twice.
 
   HeadLimits head;
-  // From the first byte of a head to its last: 408.
+  // From the first byte of a head to its last: 408, or GOAWAY.
   Duration head_timeout = std::chrono::seconds(10);
   // Between two requests: closed without an answer.
   Duration idle_timeout = std::chrono::seconds(60);

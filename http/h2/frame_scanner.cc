@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/bytes.h"
 
@@ -54,6 +55,7 @@ size_t FrameScanner::Scan(std::string_view bytes, Instant now) {
       const size_t skipped = std::min<size_t>(payload_left_, bytes.size() - at);
       payload_left_ -= static_cast<uint32_t>(skipped);
       at += skipped;
+      if (payload_left_ == 0) OnFrameEnd();
       continue;
     }
     const size_t begin = at;
@@ -67,8 +69,13 @@ size_t FrameScanner::Scan(std::string_view bytes, Instant now) {
                             LoadBe32(header_.data() + 5) & 0x7fffffff};
     if (!OnFrame(frame, now)) return begin;
     payload_left_ = frame.length;
+    if (payload_left_ == 0) OnFrameEnd();
   }
   return at;
+}
+
+void FrameScanner::OnFrameEnd() {
+  if (std::exchange(block_ends_, false)) block_since_ = kNever;
 }
 
 bool FrameScanner::OnFrame(const FrameHeader& frame, Instant now) {
@@ -97,14 +104,16 @@ bool FrameScanner::OnFrame(const FrameHeader& frame, Instant now) {
 }
 
 bool FrameScanner::OnFieldBlock(const FrameHeader& frame, Instant now) {
+  block_ends_ = (frame.flags & kEndHeaders) != 0;
   if (frame.type == kHeaders) {
     continuations_ = 0;
+    block_since_ = now;
     if (server_ && !OnStreamId(frame.stream_id)) return false;
   } else if (++continuations_ > max_continuations_) {
     ++stats_.continuation_floods;
     return Fail(ErrorCode::kEnhanceYourCalm, "too many CONTINUATION frames");
   }
-  if (frame.length > 0 || (frame.flags & kEndHeaders) != 0) return true;
+  if (frame.length > 0 || block_ends_) return true;
   return Limit(useless_, now, stats_.useless_frame_floods, "too many frames of no use");
 }
 

@@ -32,6 +32,8 @@ class FrameScanner {
 
   size_t Scan(std::string_view bytes, Instant now);
   const Violation& violation() const { return violation_; }
+  // When the field block began that has come in part; kNever: none has.
+  Instant field_block_since() const { return block_since_; }
 
  private:
   static constexpr size_t kHeaderSize = 9;
@@ -52,6 +54,7 @@ class FrameScanner {
   // Each returns false after a violation.
   bool OnFrame(const FrameHeader& frame, Instant now);
   bool OnFieldBlock(const FrameHeader& frame, Instant now);
+  void OnFrameEnd();
   bool OnStreamId(uint32_t id);
   bool Fail(ErrorCode code, std::string_view reason);
   bool Limit(TokenBucket& bucket, Instant now, uint64_t& counter, std::string_view reason);
@@ -68,6 +71,8 @@ class FrameScanner {
   size_t header_size_ = 0;
   uint32_t payload_left_ = 0;
   uint32_t continuations_ = 0;
+  Instant block_since_ = kNever;
+  bool block_ends_ = false;  // With the frame that is being received.
   uint32_t last_stream_id_ = 0;
   std::array<Gap, kMaxGaps> gaps_{};  // A ring: a client makes none unless it means harm.
   size_t next_gap_ = 0;

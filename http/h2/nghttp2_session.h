@@ -101,6 +101,9 @@ class Nghttp2Session final : public Session {
   void Ping(const PingPayload& payload) override;
   const PeerSettings& peer_settings() const override { return peer_settings_; }
   size_t open_streams() const override { return open_streams_; }
+  Instant fields_since() const override {
+    return ending_ ? kNever : scanner_.field_block_since();  // Nothing is received any more.
+  }
 
  private:
   struct SessionDeleter {

@@ -244,6 +244,9 @@ class Session {
   virtual const PeerSettings& peer_settings() const = 0;
   // Streams that are not yet closed.
   virtual size_t open_streams() const = 0;
+  // By the caller's time, when the fields began that have come in part; kNever: none have. For
+  // deadlines against peers that send them slowly.
+  virtual Instant fields_since() const = 0;
 
  protected:
   Session() = default;
