@@ -290,8 +290,13 @@ class Stalls(Attacks):
         in_streams = self.connect()
         in_streams.handshake()
         in_streams.send(post(1), data(1, b"x", 0))
+        in_fields = [self.connect() for _ in range(40)]
+        for peer in in_fields:
+            peer.handshake()
+            peer.send(get(1, flags=END_STREAM))
         self.within_bounds()
         open_ = {peer: sent for peer, sent in slow}
+        more, rounds = continuation(1, literal("x", "y" * 10000)), 0
         while open_ and time.monotonic() < start + 14:
             for peer in select.select(list(open_), [], [], 1)[0]:
                 sent = open_.pop(peer)
@@ -299,9 +304,15 @@ class Stalls(Attacks):
                 self.assertEqual([response.status for response in got], [408], sent)
                 self.assertGreater(time.monotonic() - start, 9, sent)
             for peer, sent in open_.items():
-                trickle(peer, sent)
+                if sent.startswith((b"GET", b"POST")):
+                    trickle(peer, b"x")
+            for peer in in_fields:
+                trickle(peer.socket, more[rounds:rounds + 1])
+            rounds += 1
         self.assertEqual(len(open_), 0)
         self.assertEqual(in_streams.answer(1).status, 408)
+        for peer in in_fields:
+            peer.expect_goaway(ENHANCE_YOUR_CALM)
         self.serves()
 
     def test_half_open_connections(self):
@@ -312,11 +323,28 @@ class Stalls(Attacks):
         self.within_bounds()
 
 
-def trickle(peer, sent):
+def trickle(peer, byte):
     try:
-        peer.send(b"x" if sent.startswith((b"GET", b"POST")) else b"")
+        peer.send(byte)
     except OSError:
         pass
+
+
+class FloodsOnRing(Floods):
+    """Against our own TCP, behind the forwarder."""
+
+    flags = RING
+
+
+class BombsOnRing(Bombs):
+    flags = RING
+
+
+class StallsOnRing(Stalls):
+    """Here the memory is also that of the forwarder and of both ends of each connection to it."""
+
+    flags = RING
+    MOST = 250
 
 
 class UnderTls(Attacks):
