@@ -91,6 +91,13 @@ void H2Exchange::Route() {
   if (authority.empty() || (host.has_value() && !EqualsIgnoreCase(*host, authority))) {
     return Respond(Response::Static("text/plain", "bad Host or :authority\n", 400));
   }
+  const HeadLimits& limits = server_.options_.head;
+  if (request_.target().size() > limits.target_bytes) {
+    return Respond(Response::Static("text/plain", "the request target is too long\n", 414));
+  }
+  if (request_.fields().size() > limits.fields) {
+    return Respond(Response::Static("text/plain", "too many field lines\n", 431));
+  }
   const auto expect = request_.Header("expect");
   if (expect.has_value() && !EqualsIgnoreCase(*expect, "100-continue")) {
     return Respond(Response::Static("text/plain", "this expectation cannot be met\n", 417));

@@ -484,5 +484,18 @@ TEST_F(H2ServerTest, FieldsThatCameInPartsWereInTime) {
   EXPECT_EQ(stats_.timeouts, 0u);
 }
 
+TEST_F(H2ServerTest, TheLimitsOfHeadsHoldHereToo) {
+  Ask("/hello?" + std::string(options_.head.target_bytes - 7, 'q'));
+  EXPECT_THAT(Exchange()[0], HasSubstr("response 200 "));
+  Ask("/hello?" + std::string(options_.head.target_bytes - 6, 'q'));
+  EXPECT_THAT(Exchange()[0], HasSubstr("response 414 "));
+  std::vector<h2::HeaderField> fields(options_.head.fields, {"x-a", "b"});
+  Ask("/hello", h2::Body::None(), fields);
+  EXPECT_THAT(Exchange()[0], HasSubstr("response 200 "));
+  fields.push_back({"x-a", "b"});
+  Ask("/hello", h2::Body::None(), fields);
+  EXPECT_THAT(Exchange()[0], HasSubstr("response 431 "));
+}
+
 }  // namespace
 }  // namespace corelane::http

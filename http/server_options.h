@@ -18,7 +18,7 @@ struct ServerOptions {
     h2.enable_connect_protocol = true;
   }  // Not an aggregate: GCC 12 destroys aggregate temporaries in co_await twice.
 
-  HeadLimits head;
+  HeadLimits head;  // Of HTTP/2, h2.max_header_list_size in place of head_bytes.
   // From the first byte of a head to its last: 408, or GOAWAY.
   Duration head_timeout = std::chrono::seconds(10);
   // Between two requests: closed without an answer.

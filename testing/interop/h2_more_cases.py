@@ -207,6 +207,8 @@ GOOD = [
     ("more/8/16", "a value above ASCII", with_field("x-a", "\xe4\xf6\xfc"), answer(1)),
     ("more/8/17", "streams in turns", post(1, "/echo"), post(3, "/echo"), data(3, b"3", 0), data(1, b"1"), data(3, b"3"),
      lambda peer: peer.expect(lambda f: f.flags & END_STREAM and f.kind == DATA, "a body"), pong),
+    ("more/8/19", "a :path of 16000 bytes", get(1, "/" + "a" * 15999), answer(1, 414)),
+    ("more/8/20", "200 fields", get(1, extra=[("x-a", "b")] * 200), answer(1, 431)),
     ("more/8/18", "fields of more than MAX_HEADER_LIST_SIZE", get(1, extra=[("x-a", "b" * 16000)], flags=END_STREAM),
      *[continuation(1, fields(("x-%d" % i, "b" * 16000)), END_HEADERS if i == 3 else 0) for i in range(4)],
      lambda peer: too_large(peer)),
