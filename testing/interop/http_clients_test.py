@@ -213,6 +213,16 @@ class RingTls(Clients, lab.TestCase):
         cls.begin(lab.Server("--listen", "127.0.0.1:0", *lab.tls_flags()))
 
 
+class LossyRingTls(Clients, lab.TestCase):
+    """On a network that loses, reorders, duplicates and corrupts."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ca = lab.certificate()[0]
+        cls.begin(lab.Server("--listen", "127.0.0.1:0", "--fault", "loss=0.01,reorder=0.02,duplicate=0.01,corrupt=0.01,seed=7",
+                             *lab.tls_flags()))
+
+
 class Tap(Clients, lab.TestCase):
     @classmethod
     def setUpClass(cls):
