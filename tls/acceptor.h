@@ -47,11 +47,11 @@ class Acceptor {
   executor_type get_executor() noexcept { return next_.get_executor(); }
   Next& next_layer() { return next_; }
 
-  // void(error_code, Stream). The acceptor must stay until then.
+  // void(error_code, Stream).
   template <class Token = boost::asio::default_completion_token_t<executor_type>>
   auto async_accept(Token&& token = Token()) {
-    return boost::asio::async_compose<Token, void(error_code, Stream)>(AcceptOp{this}, token,
-                                                                       next_);
+    return boost::asio::async_compose<Token, void(error_code, Stream)>(AcceptOp{this, context_},
+                                                                       token, next_);
   }
 
   void close(error_code& ec) {
@@ -75,9 +75,10 @@ class Acceptor {
     }
     template <class Self>
     void operator()(Self& self, error_code ec, Accepted accepted) {
-      self.complete(ec, Stream(std::move(accepted), acceptor->context_));
+      self.complete(ec, Stream(std::move(accepted), context));
     }
-    Acceptor* acceptor;
+    Acceptor* acceptor;  // Until the operation has been started.
+    ServerContext context;
   };
 
   Next next_;
