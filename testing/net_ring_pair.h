@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "driver/device.h"
 
@@ -34,6 +35,8 @@ class NetRingPair {
   driver::Device& a() { return *ends_[0]; }
   driver::Device& b() { return *ends_[1]; }
   driver::Device& end(int i) { return *ends_[i]; }
+  // For whom has to own it.
+  std::unique_ptr<driver::Device> Take(int i) { return std::move(ends_[i]); }
 
  private:
   std::unique_ptr<driver::Device> ends_[2];

@@ -49,6 +49,7 @@ ALLOWED = {
 # What tests, and what is built only for them, may depend on as well.
 ALLOWED_TO_TESTS = {
     "*": ["testing", "testing/*", "driver/*", "examples", "bench"],
+    "http/client": ["testing", "testing/*", "driver/*", "driver", "examples", "bench", "runtime/app"],
     "runtime/app": ["testing", "testing/*", "driver/*", "runtime/metrics"],
     "http/ws": ["testing", "testing/*", "http/h2"],
 }
