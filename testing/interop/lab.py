@@ -474,6 +474,11 @@ def sanitized():
         return b"__asan_init" in file.read()
 
 
+def tap_problem():
+    """Why this test can have no TAP interface; empty if it can."""
+    return _no_tap
+
+
 def begin(namespace):
     """What main() begins with."""
     global _no_tap
