@@ -22,6 +22,7 @@ using runtime::Value;
 constexpr Duration kStandardSeconds = std::chrono::seconds(10);
 constexpr uint64_t kMaxRequests = 1'000'000'000'000;
 constexpr double kMaxRate = 100'000'000;
+constexpr const char* kSelfDevice = "ring:self,threads=1,depth=512";
 constexpr std::string_view kSelfUrl = "http://10.77.0.2/hello";
 
 Value UrlValue(Url* target) {
@@ -148,14 +149,14 @@ std::optional<Mistake> CheckSelf(const runtime::FlagParser& parser, const Job& j
     if (!job.server_tls.enabled()) return std::nullopt;
     return Mistake{"--tls_cert", "is for the server of --self", "--self as well"};
   }
-  for (const char* const flag : {"--address", "--gateway", "--neighbor", "--vlan", "--capture"}) {
+  for (const char* const flag : {"--address", "--gateway", "--neighbor", "--vlan"}) {
     if (parser.WasGiven(flag)) {
       return Mistake{flag, "cannot go with --self", "none: --self has a wire of its own"};
     }
   }
   if (parser.WasGiven("--device") && job.app.device_scheme() != "ring") {
     return Mistake{"--device", "value '" + job.app.device + "' cannot go with --self",
-                   "a ring for both ends, such as ring:self,threads=1,depth=512"};
+                   std::string("a ring for both ends, such as ") + kSelfDevice};
   }
   if (job.request.url.secure && !job.server_tls.enabled()) {
     return Mistake{"URL", "https needs a certificate for the server of --self",
@@ -232,6 +233,11 @@ std::optional<int> ParseJob(runtime::FlagParser& parser, int argc, char** argv, 
   AddPaceFlags(parser, job);
   parser.AddSwitch("--self", &job.self,
                    "is the server too: the demonstration's, on a lane and a ring of its own");
+  // Before what the flags of the stack are held against.
+  parser.AddCheck([&]() -> std::optional<Mistake> {
+    if (job.self && !parser.WasGiven("--device")) job.app.device = kSelfDevice;
+    return std::nullopt;
+  });
   runtime::AddAppFlags(parser, job.app);
   examples::AddTlsFlags(parser, job.server_tls);
   parser.AddCheck([&]() -> std::optional<Mistake> {
@@ -245,7 +251,6 @@ std::optional<int> ParseJob(runtime::FlagParser& parser, int argc, char** argv, 
   job.seconds = std::exchange(job.app.seconds, std::nullopt);
   if (!job.seconds && !job.requests) job.seconds = kStandardSeconds;
   if (job.self) {
-    if (!parser.WasGiven("--device")) job.app.device = "ring:self,threads=1,depth=512";
     job.app.addresses = {*IpPrefix::Parse("10.77.0.1/24"), *IpPrefix::Parse("fd77::1/64")};
   }
   return std::nullopt;

@@ -15,13 +15,19 @@ Lane::Lane(const Plan& plan, const Request& request, bool http2, const Clock& cl
 
 void Lane::Start() {
   started_ = true;
-  unsettled_ = pacer_.plan().connections;
+  unsettled_ = undialed_ = pacer_.plan().connections;
   last_open_ = Now();
-  for (size_t i = 0; i < pacer_.plan().connections; ++i) Dial();
+  DialMore();
+}
+
+void Lane::DialMore() {
+  const size_t at_once = unsettled_ == pacer_.plan().connections ? 1 : kMaxDialing;
+  for (; undialed_ > 0 && dialing_ < at_once; --undialed_) Dial();
 }
 
 void Lane::Add(LinkBase& link) {
   link.begun = Now();
+  ++dialing_;
   links_.PushBack(link);
   ++link_count_;
 }
@@ -34,6 +40,7 @@ void Lane::OnOpen(LinkBase& link) {
   const Instant now = Now();
   link.engine = NewEngine();
   ++open_;
+  --dialing_;
   ++pacer_.tally().connections;
   pacer_.tally().connect.Record(now - link.begun);
   Fill(link, now);
@@ -50,7 +57,8 @@ void Lane::OnDialFailed(LinkBase& link, Failure failure, std::string_view reason
 
 // One more of the first attempts has come to an end.
 void Lane::Settle() {
-  if (unsettled_ == 0 || --unsettled_ > 0) return;
+  if (unsettled_ == 0) return;
+  if (--unsettled_ > 0) return DialMore();
   const Instant now = Now();
   if (open_ == 0) return pacer_.Stop(now);
   pacer_.Begin(now);
@@ -107,6 +115,8 @@ void Lane::OnEnded(LinkBase& link) {
   if (was_open) {
     --open_;
     last_open_ = Now();
+  } else {
+    --dialing_;
   }
   // A server that closes after some answers is no reason to wait.
   if (was_open && link.engine->has_answered() && pacer_.active()) Dial();
@@ -121,7 +131,8 @@ void Lane::Redial(Instant now) {
   if (now < redial_at_) return;
   const bool wanted = pacer_.active() || (!pacer_.done() && pacer_.outstanding() > 0);
   if (!wanted) return;
-  while (link_count_ < pacer_.plan().connections) Dial();
+  const size_t wanted_now = pacer_.plan().connections - undialed_;
+  while (link_count_ < wanted_now && dialing_ < kMaxDialing) Dial();
 }
 
 void Lane::ExpireAll(Instant now) {

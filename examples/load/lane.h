@@ -82,13 +82,14 @@ class Lane {
   void OnEnded(LinkBase& link);
 
  protected:
-  // Begins an attempt: a link that has called Add.
+  // Begins an attempt: a link that calls Add.
   virtual void Dial() = 0;
   void Add(LinkBase& link);
   void CloseAll();
   bool http2() const { return http2_; }
 
  private:
+  void DialMore();
   void Settle();
   void FillAll(Instant now);
   void Redial(Instant now);
@@ -98,6 +99,9 @@ class Lane {
 
   static constexpr Duration kExpireInterval = std::chrono::milliseconds(100);
   static constexpr Duration kRedialPause = std::chrono::milliseconds(100);
+  // Attempts at a time, lest the server's backlog overflows. The first one goes alone: the network
+  // may have to learn the way.
+  static constexpr size_t kMaxDialing = 64;
   // For the last words of connections.
   static constexpr Duration kLinger = std::chrono::milliseconds(200);
 
@@ -111,6 +115,8 @@ class Lane {
   std::vector<LinkBase*> dirty_;
   size_t link_count_ = 0;
   size_t open_ = 0;
+  size_t dialing_ = 0;    // Attempts that go on.
+  size_t undialed_ = 0;   // First attempts that are yet to be made.
   size_t unsettled_ = 0;  // First attempts that are neither open nor failed.
   bool started_ = false;
   Instant redial_at_{};

@@ -45,6 +45,7 @@ absl::StatusOr<std::unique_ptr<SelfServer>> SelfServer::Start(const Job& job) {
   // The client has the network's other addresses.
   config.addresses = {*IpPrefix::Parse("10.77.0.2/24"), *IpPrefix::Parse("fd77::2/64")};
   config.cpus.clear();
+  config.capture.clear();  // Of the client's end.
   auto app = runtime::App::Open(config);
   if (!app.ok()) return app.status();
   self->app_ = *std::move(app);
