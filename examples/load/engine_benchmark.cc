@@ -64,8 +64,9 @@ void BM_Http1(benchmark::State& state) {
   const auto engine = NewHttp1Engine(pacer, request, serialized);
   std::string answers;
   for (size_t i = 0; i < depth; ++i) {
-    answers += "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 00:00:00 GMT\r\nServer: corelane\r\n"
-               "Content-Type: text/plain\r\nContent-Length: 128\r\n\r\n";
+    answers +=
+        "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 00:00:00 GMT\r\nServer: corelane\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 128\r\n\r\n";
     answers.append(kBodySize, 'x');
   }
   for (auto _ : state) {

@@ -22,6 +22,7 @@ using runtime::Value;
 constexpr Duration kStandardSeconds = std::chrono::seconds(10);
 constexpr uint64_t kMaxRequests = 1'000'000'000'000;
 constexpr double kMaxRate = 100'000'000;
+constexpr Duration kSelfSpin = std::chrono::milliseconds(1);
 constexpr const char* kSelfDevice = "ring:self,threads=1,depth=512";
 constexpr std::string_view kSelfUrl = "http://10.77.0.2/hello";
 
@@ -252,6 +253,8 @@ std::optional<int> ParseJob(runtime::FlagParser& parser, int argc, char** argv, 
   if (!job.seconds && !job.requests) job.seconds = kStandardSeconds;
   if (job.self) {
     job.app.addresses = {*IpPrefix::Parse("10.77.0.1/24"), *IpPrefix::Parse("fd77::1/64")};
+    // The two ends would send each other to sleep.
+    if (!parser.WasGiven("--idle-spin")) job.app.idle_spin = kSelfSpin;
   }
   return std::nullopt;
 }

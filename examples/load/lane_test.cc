@@ -90,8 +90,8 @@ class LaneTest : public ::testing::Test {
   }
 
   void Start(bool http2 = false) {
-    lane_ = std::make_unique<LaneOver<MemoryTransport, ManualTimer>>(
-        plan_, request_, http2, clock_, MemoryTransport(network_));
+    lane_ = std::make_unique<LaneOver<MemoryTransport, ManualTimer>>(plan_, request_, http2, clock_,
+                                                                     MemoryTransport(network_));
     lane_->Run([] {}, [this] { ++over_; });
   }
   void Poll() {
