@@ -133,7 +133,8 @@ void AddPaceFlags(runtime::FlagParser& parser, Job& job) {
                  "HTTP/2: requests in flight on each connection");
   parser.AddFlag("--pipeline", runtime::Integer(&job.pipeline, 1, 10'000),
                  "HTTP/1.1: requests in flight on each connection");
-  parser.AddFlag("--requests", CountValue(&job.requests), "ends after so many");
+  parser.AddFlag("--requests", CountValue(&job.requests),
+                 "ends after so many; where neither they nor --seconds are given, after 10 s");
   parser.AddFlag("--warmup", SecondsValue(&job.warmup, 0), "how long is not measured first");
   parser.AddFlag("--rate", RateValue(&job.rate),
                  "requests per second over all connections, sent when they are due whether or not "
@@ -229,7 +230,7 @@ Plan Job::PlanOf(size_t lane) const {
 std::optional<int> ParseJob(runtime::FlagParser& parser, int argc, char** argv, Job& job) {
   Value url = UrlValue(&job.request.url);
   url.standard = kSelfUrl;  // Told apart below: only --self has one.
-  parser.AddPositional("URL", std::move(url), "what to ask for");
+  parser.AddPositional("URL", std::move(url), "what to ask for; the default is for --self alone");
   AddRequestFlags(parser, job);
   AddPaceFlags(parser, job);
   parser.AddSwitch("--self", &job.self,

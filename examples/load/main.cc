@@ -94,7 +94,10 @@ runtime::WorkerOptions WorkerOptionsOf(const runtime::AppConfig& config) {
 }
 
 // On the lane's own thread.
-void RunKernelLane(KernelLane& lane) {
+void RunKernelLane(KernelLane& lane, std::optional<size_t> cpu) {
+  if (cpu && !runtime::PinThisThread(*cpu).ok()) {
+    std::fprintf(stderr, "load: --cpus: value '%zu': cannot run there\n", *cpu);
+  }
   lane.lane->Run([&lane] { lane.worker.Stop(); });
   lane.worker.Run();
 }
@@ -113,9 +116,13 @@ int RunOnKernel(Run& run) {
         std::make_unique<WorkerLane>(lane.worker, i, run.watched, run.board,
                                      NewKernelLane(lane.worker, job, i, run.TargetAt(*address)));
   }
+  const auto cpu_of = [&job](size_t lane) -> std::optional<size_t> {
+    if (job.app.cpus.empty()) return std::nullopt;
+    return job.app.cpus[lane];
+  };
   std::vector<std::thread> threads;
   for (size_t i = 1; i < lanes.size(); ++i) {
-    threads.emplace_back([&lane = *lanes[i]] { RunKernelLane(lane); });
+    threads.emplace_back([&lane = *lanes[i], cpu = cpu_of(i)] { RunKernelLane(lane, cpu); });
   }
   {
     examples::Shutdown shutdown(lanes[0]->worker, std::nullopt, [&lanes] {
@@ -123,7 +130,7 @@ int RunOnKernel(Run& run) {
         asio::post(lane->worker.get_executor(), [&lane] { lane->lane->Stop(); });
       }
     });
-    RunKernelLane(*lanes[0]);
+    RunKernelLane(*lanes[0], cpu_of(0));
   }
   for (std::thread& thread : threads) thread.join();
   return 0;
