@@ -145,6 +145,19 @@ class Kernel(LoadTest):
                 self.assertEqual((process.returncode, err), (0, ""))
                 self.assertIn("answers in", out)
 
+    def test_progress_on_a_terminal(self):
+        with lab.Server(*LOCAL) as server:
+            terminal, other_end = os.openpty()
+            with subprocess.Popen([LOAD, "--seconds", "2.5", "--rate", "100", "--lanes", "2", server.url + "hello"],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=other_end, text=True) as process:
+                os.close(other_end)
+                out, _ = process.communicate(timeout=30)
+            lines = os.read(terminal, 10000).decode().splitlines()
+            os.close(terminal)
+            self.assertEqual(process.returncode, 0, out)
+            self.assertEqual(len(lines), 2, lines)
+            self.assertRegex(lines[1], r"^ +2 s +\d+/s   p50 +[0-9.]+ [num]?s   p99 +[0-9.]+ [num]?s   0 errors$")
+
 
 class Mistakes(LoadTest):
     def test_refused(self):
