@@ -40,9 +40,18 @@ Extracted<json::value> internal::ParseJson(const Request& request) {
   return parser.release();
 }
 
-Response internal::RefuseJson(const json::error_code& error) {
-  return Response::Text("the body's JSON is not what is expected here: " + error.message() + "\n",
-                        400);
+Response internal::RefuseJson(const json::error_code& error, const std::string& mismatch) {
+  const std::string& why = mismatch.empty() ? error.message() : mismatch;
+  return Response::Text("the body's JSON is not what is expected here: " + why + "\n", 400);
+}
+
+std::string internal::DescribeMismatch(std::string_view path, std::string_view expected,
+                                       const json::value& value) {
+  constexpr size_t kShown = 60;
+  std::string is = json::serialize(value);
+  if (is.size() > kShown) is = is.substr(0, kShown) + "...";
+  return (path.empty() ? "" : std::string(path) + ": ") + "expected " + std::string(expected) +
+         ", but it is " + is;
 }
 
 }  // namespace corelane::http

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "http/extract.h"
+#include "http/json/mismatch.h"
 #include "http/message.h"
 
 namespace corelane::http {
@@ -32,8 +33,8 @@ namespace internal {
 // The body's JSON. 415 where the content type says that it is something else (RFC 8259, and
 // RFC 6839 for +json), 400 where it is none, and where; nesting is at most 32 deep.
 Extracted<boost::json::value> ParseJson(const Request& request);
-// 400: it is JSON, but not what was asked for.
-Response RefuseJson(const boost::json::error_code& error);
+// 400: it is JSON, but not what was asked for; `mismatch` says where, or is empty.
+Response RefuseJson(const boost::json::error_code& error, const std::string& mismatch);
 
 }  // namespace internal
 
@@ -47,7 +48,10 @@ struct FromRequest<Json<T>> {
       return Json<T>{{std::move(parsed.value())}};
     } else {
       auto converted = boost::json::try_value_to<T>(parsed.value());
-      if (converted.has_error()) return internal::RefuseJson(converted.error());
+      if (converted.has_error()) {
+        return internal::RefuseJson(converted.error(),
+                                    internal::FindMismatch<T>(parsed.value(), ""));
+      }
       return Json<T>{{std::move(*converted)}};
     }
   }

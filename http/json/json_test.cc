@@ -75,6 +75,32 @@ TEST_F(JsonTest, WhatIsAnotherJsonIsRefused) {
   }
 }
 
+struct Crew {
+  std::string ship;
+  std::vector<Person> people;
+};
+BOOST_DESCRIBE_STRUCT(Crew, (), (ship, people))
+
+TEST_F(JsonTest, ARefusalSaysWhereAndWhatWouldBeRight) {
+  const Handler crew = MakeHandler([](Json<Crew> c) { return Response::Text(c->ship); });
+  EXPECT_EQ(Ask(crew, R"({"ship":"a","people":[{"name":"anna","age":3}]})"), "200 a");
+  const std::string start = "400 the body's JSON is not what is expected here: ";
+  const struct {
+    const char* body;
+    const char* why;
+  } cases[] = {
+      {"[]", "expected an object, but it is []"},
+      {R"({"ship":"a"})", "people: is missing"},
+      {R"({"ship":1,"people":[]})", "ship: expected a text, but it is 1"},
+      {R"({"ship":"a","people":{}})", "people: expected an array, but it is {}"},
+      {R"({"ship":"a","people":[{"name":"anna","age":3},{"name":"bo","age":-1}]})",
+       "people[1].age: expected a whole number from 0 to 4294967295, but it is -1"},
+      {R"({"ship":"a","people":[{"name":"anna","age":3,"x":0}]})",
+       "people[0].x: is not known here"},
+  };
+  for (const auto& each : cases) EXPECT_EQ(Ask(crew, each.body), start + each.why + "\n");
+}
+
 TEST_F(JsonTest, TheContentTypeSaysWhatItIs) {
   constexpr std::string_view kAnna = R"({"age":1,"name":"a"})";
   for (const char* good : {"Application/JSON; charset=utf-8", "application/problem+json"}) {
