@@ -28,11 +28,6 @@ constexpr std::string_view kOctets = "application/octet-stream";
 constexpr uint64_t kMaxBytes = uint64_t{1} << 40;
 constexpr size_t kPatternPeriod = 65536;
 
-constexpr std::string_view kHello =
-    "Hello from corelane: one lane per core, from the queue of a network card to a coroutine. "
-    "This answer is exactly 128 bytes long.\n";
-static_assert(kHello.size() == 128);
-
 const std::array<char, kPatternPeriod>& Pattern() {
   static const auto* const pattern = [] {
     auto* const made = new std::array<char, kPatternPeriod>;

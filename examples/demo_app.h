@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,12 @@ struct StatsSnapshot {
 };
 
 inline constexpr size_t kMaxShownConnections = 200;
+
+// What /hello answers.
+inline constexpr std::string_view kHello =
+    "Hello from corelane: one lane per core, from the queue of a network card to a coroutine. "
+    "This answer is exactly 128 bytes long.\n";
+static_assert(kHello.size() == 128);
 
 // Asked on the server's thread, a few times a second for each page that is open.
 class StatsSource {
