@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""usage: http_peers.py HTTP_SERVER RUNS SECONDS
+"""usage: http_peers.py EXAMPLES_FOLDER RUNS SECONDS
 
-Our HTTP server on the kernel's sockets beside nginx and nghttpd: each pinned to one CPU, one after the other, all in
-each repetition, asked for 128 bytes over loopback by the same program on the other CPU: wrk over HTTP/1.1, h2load over
-HTTP/2. Prints a table with minimum, median and maximum, and what stands beside each target. tools/bench calls it.
+Our HTTP server beside nginx and nghttpd, each pinned to one CPU and asked for 128 bytes by one program on the other, one
+after the other, all in each repetition. First on equal transport, the kernel's sockets over loopback, by wrk
+(HTTP/1.1) and h2load (HTTP/2); then by examples/load on as many connections: nginx over loopback, ours over loopback and
+over net_memif on our own stack. Prints tables with minimum, median and maximum. tools/bench calls it.
 """
 
+import json
 import os
 import re
 import shutil
@@ -106,8 +108,78 @@ def h2load(port, seconds):
     return float(re.search(r", ([\d.]+) req/s", done.stdout).group(1))
 
 
+def load(program, target, seconds, more):
+    """What examples/load says: requests a second, and the 99th percentile in microseconds."""
+    with tempfile.NamedTemporaryFile(mode="r") as file:
+        done = subprocess.run([program, "--json", file.name, "--warmup", "0.5", "--seconds", str(seconds), *more, target],
+                              capture_output=True, text=True, timeout=60 + seconds, preexec_fn=pin(LOAD_CPU))
+        if done.returncode != 0:
+            raise RuntimeError("load: " + (done.stderr or done.stdout))
+        result = json.load(file)
+    return result["requests_per_second"], result["service_ns"]["p99"] / 1000
+
+
+class MemifServer:
+    """Our server on a lane of its own stack, at one end of a net_memif wire."""
+
+    ADDRESS = "10.0.0.2"
+
+    def __init__(self, program):
+        self.program = program
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(dir="/tmp")  # The path of a Unix socket is short.
+        self.process = subprocess.Popen(
+            [self.program, "--device", self.device("server"), "--address", self.ADDRESS + "/24", "--listen", "0.0.0.0:80",
+             "--cpus", str(SERVE_CPU), "--busy-poll"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if not self.process.stdout.readline().startswith("http"):
+            self.__exit__()
+            raise RuntimeError("lanes_dpdk does not serve")
+        return self
+
+    def device(self, role):
+        return "dpdk:net_memif0,role=%s,id=0,socket='%s/wire',socket-abstract=no" % (role, self.folder.name)
+
+    def __exit__(self, *_):
+        self.process.kill()  # At its end net_memif frees what DPDK's own thread may be looking at.
+        self.process.wait()
+        self.folder.cleanup()
+
+
+LOADS = {"HTTP/1.1, 64 connections": ["--connections", "64"],
+         "HTTP/2, 8 connections, 32 streams": ["--http2", "--connections", "8", "--streams", "32"]}
+
+
+def measure_by_load(folder, seconds, found):
+    """One repetition of all that examples/load measures."""
+    program = os.path.join(folder, "load")
+    for what, more in LOADS.items():
+        servers = {"ours, loopback": ours(os.path.join(folder, "http_server"))}
+        if shutil.which("nginx") is not None:
+            servers["nginx, loopback"] = nginx(" http2" if "HTTP/2" in what else "")
+        for name, make in servers.items():
+            with Server(make) as server:
+                found.setdefault(f"{what}: {name}", []).append(
+                    load(program, "http://127.0.0.1:%d/hello" % server.port, seconds, more))
+        with MemifServer(os.path.join(folder, "lanes_dpdk")) as server:
+            found.setdefault(f"{what}: ours, net_memif", []).append(
+                load(program + "_dpdk", "http://%s/hello" % server.ADDRESS, seconds,
+                     [*more, "--device", server.device("client"), "--address", "10.0.0.1/24", "--cpus", str(LOAD_CPU),
+                      "--busy-poll"]))
+
+
+def print_by_load(found):
+    print("\n%-52s  %9s  %9s  %9s  %8s  %8s  %8s" % ("by examples/load, requests/s and p99 in us", "min", "median", "max",
+                                                    "p99 min", "median", "max"))
+    for name, values in found.items():
+        cells = [f(v[i] for v in values) for i in (0, 1) for f in (min, statistics.median, max)]
+        print("%-52s  %9.0f  %9.0f  %9.0f  %8.0f  %8.0f  %8.0f" % (name, *cells))
+
+
 def main(arguments):
-    program, runs, seconds = arguments[0], int(arguments[1]), max(1, round(float(arguments[2])))
+    folder, runs, seconds = arguments[0], int(arguments[1]), max(1, round(float(arguments[2])))
+    program = os.path.join(folder, "http_server")
+    by_load = {}
     cases = {
         "HTTP/1.1, wrk -t1 -c64: ours": (ours(program), wrk, None),
         "HTTP/1.1, wrk -t1 -c64: nginx": (nginx(""), wrk, "nginx"),
@@ -117,12 +189,13 @@ def main(arguments):
     }
     found = {name: [] for name in cases}
     for _ in range(runs):
-        for name, (make, load, needs) in cases.items():
+        for name, (make, ask, needs) in cases.items():
             if needs is not None and shutil.which(needs) is None:
                 continue
             with Server(make) as server:
-                load(server.port, 1)  # Warm.
-                found[name].append(load(server.port, seconds))
+                ask(server.port, 1)  # Warm.
+                found[name].append(ask(server.port, seconds))
+        measure_by_load(folder, seconds, by_load)
     print("%-52s  %9s  %9s  %9s  %7s" % ("equal transport: the kernel's sockets, requests/s", "min", "median", "max", "ours/"))
     first = None
     for name, values in found.items():
@@ -134,6 +207,7 @@ def main(arguments):
             first = median
         beside = "" if cases[name][2] is None else "%.2f" % (first / median)
         print(("%-52s  %9.0f  %9.0f  %9.0f  %7s" % (name, min(values), median, max(values), beside)).rstrip())
+    print_by_load(by_load)
     return 0
 
 
