@@ -52,14 +52,26 @@ bool Call::Prepare() {
     return false;
   }
   url_ = *std::move(url);
+  TakeCredentials();
   return true;
+}
+
+// RFC 3986 §3.2.1: the URL's userinfo, for its own origin; a field of the user's goes first.
+void Call::TakeCredentials() {
+  if (!url_.has_credentials() || request_.fields().Has("Authorization")) return;
+  request_.Set("Authorization", BasicCredentials(url_.user(), url_.password()));
 }
 
 void Call::Attempt() {
   const ClientOptions& options = core_->options();
   HttpVersion version = request_.version();
   if (version == HttpVersion::kAny) version = options.version;
-  route_ = Route(url_, options.proxy.For(url_), version);
+  const Url* const proxy = options.proxy.For(url_);
+  if (proxy != nullptr && proxy->secure()) {
+    return FailWith(ClientError::kBadRequest, ClientPhase::kPrepare,
+                    "proxy '" + proxy->text() + "': expected http");
+  }
+  route_ = Route(url_, proxy, version);
   address_.clear();
   state_ = State::kWaiting;
   phase_ = ClientPhase::kPool;
@@ -105,9 +117,6 @@ void Call::FillFields() {
   decompress_ = request_.decompress().value_or(options.decompress) &&
                 !request_.fields().Has("Accept-Encoding") && !request_.fields().Has("Range");
   if (decompress_) AddDefault("Accept-Encoding", kAcceptedCodings);
-  if (url_.has_credentials()) {
-    AddDefault("Authorization", BasicCredentials(url_.user(), url_.password()));
-  }
   if (route_.absolute_form && route_.proxy->has_credentials()) {
     AddDefault("Proxy-Authorization",
                BasicCredentials(route_.proxy->user(), route_.proxy->password()));
@@ -151,7 +160,9 @@ void Call::OnSent() {
 
 void Call::OnHead(const IncomingHead& head) {
   const std::shared_ptr<Call> keep = shared_from_this();
-  if (Redirect(head) || RetryLater(head) || RepeatWithoutExpect(head)) return;
+  if (Redirect(head) || RetryLater(head) || RepeatTimedOut(head) || RepeatWithoutExpect(head)) {
+    return;
+  }
   Deliver(head);
 }
 
@@ -183,6 +194,7 @@ bool Call::Redirect(const IncomingHead& head) {
   ++redirects_;
   ++core_->stats_.redirects;
   url_ = *std::move(to);
+  TakeCredentials();
   Attempt();
   return true;
 }
@@ -201,6 +213,20 @@ bool Call::RetryLater(const IncomingHead& head) {
   }
   ReleaseExchange();
   BackOff(*after);
+  return true;
+}
+
+// RFC 9110 §15.5.9: on a kept connection a 408 has crossed the request, and answers nothing.
+bool Call::RepeatTimedOut(const IncomingHead& head) {
+  if (head.status != 408 || !reused_ || !request_.idempotent() ||
+      stale_attempts_ >= kMaxStaleAttempts || !Rewind()) {
+    return false;
+  }
+  ++stale_attempts_;
+  ++core_->stats_.stale_retries;
+  link_->connection().Drain();
+  ReleaseExchange();
+  Attempt();
   return true;
 }
 

@@ -102,6 +102,7 @@ class Call final : public std::enable_shared_from_this<Call>,
   void OnFailed(const ExchangeFailure& failure) override;
 
   bool Prepare();
+  void TakeCredentials();
   void Attempt();
   void FillFields();
   bool StartExchange();
@@ -109,6 +110,7 @@ class Call final : public std::enable_shared_from_this<Call>,
   // Each is true when it has taken the head over.
   bool Redirect(const IncomingHead& head);
   bool RetryLater(const IncomingHead& head);
+  bool RepeatTimedOut(const IncomingHead& head);
   bool RepeatWithoutExpect(const IncomingHead& head);
   void Deliver(const IncomingHead& head);
 

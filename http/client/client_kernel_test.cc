@@ -197,6 +197,20 @@ TEST_F(KernelClientTest, ARefusedConnectionNamesItsAddress) {
   });
 }
 
+TEST_F(KernelClientTest, ManyAtOnceFindOutWhatTheServerSpeaks) {
+  client_options_.pool.max_per_host = 4;
+  int done = 0;
+  Run(ListenTls("localhost"), [&](KernelClient& client) -> Co<> {
+    Await await;
+    for (int i = 0; i < 20; ++i) {
+      asio::co_spawn(context_, FetchSome(client, UrlOf("/bytes/10000", "https"), 10, done),
+                     asio::detached);
+    }
+    while (done < 200) co_await asio::post(context_.get_executor(), await);
+    EXPECT_EQ(client.stats().dials, 4u);
+  });
+}
+
 // --- A proxy ---
 
 using KernelSocket = asio::basic_stream_socket<Tcp, Executor>;

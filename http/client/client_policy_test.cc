@@ -42,6 +42,15 @@ TEST_F(ClientTest, FollowsARedirectOnTheSameConnection) {
   EXPECT_EQ(outcome->response.url().text(), "http://a/y");
 }
 
+TEST_F(ClientTest, TheUrlsCredentialsStayWithTheirOrigin) {
+  Get("http://user:pass@a/x");
+  EXPECT_NE(peer(0).Take().find("Authorization: Basic dXNlcjpwYXNz\r\n"), std::string::npos);
+  Answer(0, RedirectTo(302, "/y"));
+  EXPECT_NE(peer(0).Take().find("Authorization: Basic dXNlcjpwYXNz\r\n"), std::string::npos);
+  Answer(0, RedirectTo(302, "http://b/"));
+  EXPECT_EQ(peer(1).Take().find("Authorization"), std::string::npos);
+}
+
 TEST_F(ClientTest, CarriesTheBodyAlongButNoCredentials) {
   const auto outcome = Send(OutgoingRequest::Post("http://a/x").Body("body").BearerAuth("t"));
   Answer(0, RedirectTo(307, "http://b/z"));
@@ -107,6 +116,20 @@ TEST_F(ClientTest, RepeatsOnAConnectionThatHadBeenClosedMeanwhile) {
   EXPECT_EQ(second->status(), 200);
   EXPECT_EQ(client().stats().stale_retries, 1u);
   EXPECT_EQ(second->response.retries(), 0);
+}
+
+TEST_F(ClientTest, A408ThatCrossedTheRequestIsNoAnswer) {
+  const auto first = Get();
+  Answer(0, kHello);
+  ReadAll(*first);
+  const auto second = Get();
+  Answer(0, "HTTP/1.1 408 Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_EQ(peers(), 2u);
+  Answer(1, kHello);
+  EXPECT_EQ(second->status(), 200);
+  const auto third = Get("http://b/");  // On a new connection it is one.
+  Answer(2, "HTTP/1.1 408 Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(third->status(), 408);
 }
 
 TEST_F(ClientTest, NeverRepeatsAPostThatMayHaveBeenProcessed) {
@@ -231,6 +254,22 @@ TEST_F(ClientTest, AProxyGetsTheAbsoluteForm) {
   Get("http://b/");  // Any server by the same connection.
   EXPECT_EQ(peers(), 1u);
   EXPECT_TRUE(peer(0).Take().starts_with("GET http://b/ "));
+}
+
+TEST_F(ClientTest, AProxyThatIsNotThereIsNamed) {
+  ClientOptions options = Plain();
+  options.retry.max = 0;
+  options.proxy.for_http = Url::Parse("http://proxy:3128");
+  options.proxy.for_https = Url::Parse("https://proxy");
+  Make(options);
+  network_->fail = [](const std::string&) -> error_code {
+    return boost::asio::error::connection_refused;
+  };
+  EXPECT_EQ(Get("http://a/")->response.failure().message(),
+            "connect to proxy proxy:3128: no connection could be made (Connection refused)");
+  const auto secure = Get("https://a/");
+  EXPECT_EQ(secure->error, ClientError::kBadRequest);
+  EXPECT_EQ(secure->response.failure().detail, "proxy 'https://proxy/': expected http");
 }
 
 class TunnelTest : public ClientTest {

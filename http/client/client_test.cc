@@ -75,8 +75,8 @@ TEST_F(ClientTest, BadRequestsNeverLeave) {
 TEST_F(ClientTest, SendsBodiesAndCredentials) {
   Send(OutgoingRequest::Post("http://user:pass@a/").JsonBody("{}"));
   EXPECT_EQ(peer().Take(),
-            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAccept: */*\r\n"
-            "Authorization: Basic dXNlcjpwYXNz\r\nContent-Length: 2\r\n\r\n{}");
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            "Authorization: Basic dXNlcjpwYXNz\r\nAccept: */*\r\nContent-Length: 2\r\n\r\n{}");
 }
 
 // --- Pool ---

@@ -181,8 +181,12 @@ void Dial::Fail(ClientError error, std::string detail, boost::system::error_code
   failure.code = error;
   failure.cause = cause;
   failure.phase = phase_;
-  failure.where =
-      route_.proxy ? route_.name + " through " + route_.proxy->host_and_port() : route_.name;
+  failure.where = route_.name;
+  if (route_.absolute_form) {
+    failure.where = "proxy " + route_.proxy->host_and_port();
+  } else if (route_.proxy) {
+    failure.where += " through " + route_.proxy->host_and_port();
+  }
   if (!address_.empty()) failure.where += " [" + address_ + "]";
   failure.detail = std::move(detail);
   failure.unprocessed = true;
