@@ -76,6 +76,12 @@ std::optional<Url> Url::Parse(std::string_view text, std::string* why) {
                            : "no scheme: expected http://... or https://...",
                   why);
   }
+  // RFC 3986 §3.3: behind an authority a path begins with "/", which Boost 1.81 does not check.
+  const auto path = parsed->encoded_path();
+  if (!path.empty() && path.front() != '/') {
+    return Refuse(text, "'" + Shown({path.data(), path.size()}) + "' behind the host: expected '/'",
+                  why);
+  }
   boost::urls::url parts(*parsed);
   Url url;
   url.scheme_ = Lower(parts.scheme());

@@ -55,6 +55,8 @@ TEST(Url, SaysWhatIsWrong) {
   EXPECT_EQ(Why("ftp://x/"), "URL 'ftp://x/': scheme 'ftp': expected http or https");
   EXPECT_EQ(Why("http://a:99999/"), "URL 'http://a:99999/': port '99999': expected 1 to 65535");
   EXPECT_EQ(Why("http:///x"), "URL 'http:///x': no host");
+  EXPECT_EQ(Why("http://[::1]x/"), "URL 'http://[::1]x/': 'x/' behind the host: expected '/'");
+  EXPECT_NE(Why("http://a:80.evil.example/"), "");
   EXPECT_NE(Why("/relative").find("no scheme"), std::string::npos);
   EXPECT_NE(Why("http://a b/").find("not a URL"), std::string::npos);
   EXPECT_NE(Why("http://a/\r\nX: y").find("not a URL"), std::string::npos);
