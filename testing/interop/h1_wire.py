@@ -16,7 +16,7 @@ class Response:
 def connect(address, tls=None):
     peer = socket.create_connection(address, timeout=PATIENCE)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return tls.wrap_socket(peer, server_hostname="localhost") if tls else peer
+    return tls.wrap_socket(peer, server_hostname="localhost", suppress_ragged_eofs=False) if tls else peer
 
 
 def exchange(address, sent, tls=None):

@@ -334,6 +334,15 @@ def wrk(url, connections, seconds):
     return answered, wrong
 
 
+def h2load(url, *flags, timeout=120):
+    """Runs h2load, whose requests must all succeed; returns how many there were."""
+    text = check_run("h2load", *flags, url, timeout=timeout)
+    done = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", text)
+    if not int(done[1]) or any(int(number) for number in done.groups()[1:]):
+        raise AssertionError("h2load %s: %s" % (" ".join(flags), text))
+    return int(done[1])
+
+
 # --- Captures with tshark ---
 
 # A full window is flow control at work, which tshark calls a warning too.

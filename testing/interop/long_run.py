@@ -73,6 +73,16 @@ def wrk(family, connections, seconds):
     return "%d requests in %d s, %.0f a second" % (answered, seconds, answered / seconds)
 
 
+def h2load(family, version, secure, seconds):
+    flags = lab.tls_flags() if secure else ()
+    more = ["--h1"] if version == "h1" else ["-m", "20"]
+    with on_ring(*flags) if family == "ring" else lab.TapServer(*flags) as server:
+        url = server.url.rstrip("/") if family == "ring" else server.url_of(family)
+        url = url.replace("http:", "https:") if secure else url
+        answered = lab.h2load(url + "/hello", "-D", str(seconds), "-c", "100", *more, timeout=seconds + 60)
+    return "%d requests in %d s, %.0f a second" % (answered, seconds, answered / seconds)
+
+
 def capture(family, size):
     path = lab.scratch("long.pcap")
     with lab.TapServer("--capture", path) as server:
@@ -147,6 +157,10 @@ def cases(http, echo, size, seconds, scale):
     for family in (*FAMILIES, "ring"):
         for connections in CONNECTIONS:
             yield "wrk %s %d connections" % (family, connections), http, wrk, (family, connections, seconds)
+        for version in ("h2",) if family == "v6" else ("h1", "h2"):  # h2load's Host has no brackets.
+            for secure in (False, True):
+                yield ("h2load %s %s%s" % (family, version, " tls" if secure else ""), http, h2load,
+                       (family, version, secure, seconds))
     for family in FAMILIES:
         yield "capture %s" % family, http, capture, (family, max(1, int(50_000_000 * scale)))
         yield "echo streams %s" % family, echo, echo_streams, (family, max(1, int(1_000_000 * scale)))
