@@ -84,7 +84,7 @@ def read_rules():
     tree = ElementTree.fromstring(bazel_query("//...", "--output=xml").replace('version="1.1"', 'version="1.0"', 1))
     rules = [Rule(element) for element in tree.iter("rule")]
     # A test_suite is no code; generated rules (cc_proto's) carry their edges as srcs and deps like others.
-    return {rule.label: rule for rule in rules if rule.kind not in ("test_suite", "alias")}  # Names, not code.
+    return {rule.label: rule for rule in rules if rule.kind != "test_suite"}
 
 
 def check_folder_edges(rules, complain):
