@@ -31,9 +31,8 @@ asio::awaitable<void, runtime::WorkerExecutor> ServeLane(runtime::WorkerContext&
   const std::string lane = std::to_string(context.lane());
   http::Router router;
   router.Get("/", [](const http::Request&) { return http::Response::Text("hello\n"); });
-  router.Get("/hello", [](const http::Request&) {
-    return http::Response::Static("text/plain", kHello);
-  });
+  router.Get("/hello",
+             [](const http::Request&) { return http::Response::Static("text/plain", kHello); });
   const runtime::Metrics metrics(context.metrics());
   AddMetricsRoute(router, metrics, context.worker());
   router.Get("/lane", [&](const http::Request&) { return http::Response::Text(lane + "\n"); });
