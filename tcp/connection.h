@@ -228,9 +228,11 @@ class Connection {
   void OnSegmentGeneral(const Segment& s, PacketBuf payload, Instant now);
   bool PassesTimestampCheck(const Segment& s, Instant now);
   bool IsAcceptable(const Segment& s) const;
+  bool IsBesideWindow(const Segment& s) const;
   bool OnRst(const Segment& s, Instant now);
   bool OnAck(const Segment& s, Instant now);
   void UpdateSendWindow(const Segment& s);
+  void SetSendWindow(const Segment& s);
   void OnAlive(Instant now);
   void UpdateTimestamp(const Segment& s, Instant now);
   void OnData(const Segment& s, PacketBuf payload, Instant now);
@@ -289,6 +291,7 @@ class Connection {
   OutgoingOptions DataOptions(Instant now) const;
   void AddSackBlocks(OutgoingOptions& options, SeqRange& range) const;
   uint32_t UsableWindow() const;
+  SeqNum AckSequence() const;
   void AckSent();
   uint16_t AdvertiseWindow();
   uint32_t ReceiveSpace() const;

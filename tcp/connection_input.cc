@@ -157,16 +157,27 @@ bool Connection::PassesTimestampCheck(const Segment& s, Instant now) {
   return true;
 }
 
-// RFC 9293 §3.10.7.4, first check, table 6.
+// RFC 9293 §3.10.7.4, first check, table 6. A peer that has filled the window, of which something
+// was lost, sends its ACKs with the number of the window's end: they count, too.
 bool Connection::IsAcceptable(const Segment& s) const {
   const uint32_t window = rcv_wnd();
   const uint32_t length = s.length();
   if (length == 0) {
-    return window == 0 ? s.seq == rcv_nxt_ : s.seq >= rcv_nxt_ && s.seq < rcv_adv_;
+    if (s.seq == rcv_adv_) return window == 0 || !s.rst();
+    return s.seq >= rcv_nxt_ && s.seq < rcv_adv_;
   }
   if (window == 0) return false;
   const SeqNum last = s.end() - 1;
   return (s.seq >= rcv_nxt_ && s.seq < rcv_adv_) || (last >= rcv_nxt_ && last < rcv_adv_);
+}
+
+// An unacceptable segment whose ACK counts all the same: with a zero window, data that does not fit
+// (RFC 9293 §3.10.7.4, MUST-66), and whatever a peer sends that has taken the window to be wider,
+// whose numbers stay beyond it until the window opens.
+bool Connection::IsBesideWindow(const Segment& s) const {
+  if (state_ == State::kSynReceived) return false;
+  if (s.seq >= rcv_adv_) return s.seq <= rcv_nxt_ + receive_limit_;
+  return rcv_wnd() == 0 && s.seq >= rcv_nxt_ - s.length();
 }
 
 void Connection::OnSegmentGeneral(const Segment& s, PacketBuf payload, Instant now) {
@@ -192,10 +203,7 @@ void Connection::OnSegmentGeneral(const Segment& s, PacketBuf payload, Instant n
     } else {
       AnswerUnacceptable(s, now);
     }
-    // With a zero window, ACKs and RSTs are still taken (RFC 9293 §3.10.7.4, MUST-66).
-    const bool closed_window_ack = rcv_wnd() == 0 && s.has_ack() && !s.syn() &&
-                                   s.seq >= rcv_nxt_ - s.length() && s.seq <= rcv_nxt_;
-    if (closed_window_ack) {
+    if (s.has_ack() && !s.syn() && IsBesideWindow(s)) {
       last_received_ = now;
       OnAck(s, now);
     }
@@ -314,7 +322,7 @@ bool Connection::OnAck(const Segment& s, Instant now) {
   const bool probing = snd_wnd_ == 0 && retries_ > 0;
   if (s.ack > snd_una_) {
     OnNewAck(s, now);
-    UpdateSendWindow(s);
+    SetSendWindow(s);
     if (fin_queued_ && snd_una_ == send_queue_.end() + 1) OnFinAcknowledged(now);
     if (state_ == State::kClosed) return false;
   } else {
@@ -335,12 +343,17 @@ bool Connection::OnAck(const Segment& s, Instant now) {
   return true;
 }
 
+// RFC 9293 §3.10.7.4: SND.WL1 and SND.WL2 keep old segments from setting the window.
 void Connection::UpdateSendWindow(const Segment& s) {
-  // RFC 9293 §3.10.7.4: SND.WL1 and SND.WL2 keep old segments from setting the window.
   if (s.ack < snd_una_) return;
-  if (!(snd_wl1_ < s.seq || (snd_wl1_ == s.seq && snd_wl2_ <= s.ack))) return;
+  if (snd_wl1_ < s.seq || (snd_wl1_ == s.seq && snd_wl2_ <= s.ack)) SetSendWindow(s);
+}
+
+// A segment that acknowledges something new was sent after all that came before, also when it
+// repeats old data; see docs/rfc-exceptions/window-update.md.
+void Connection::SetSendWindow(const Segment& s) {
   const uint32_t window = uint32_t{s.window} << snd_wscale_;
-  snd_wl1_ = s.seq;
+  snd_wl1_ = Max(snd_wl1_, s.seq);
   snd_wl2_ = s.ack;
   if (window == snd_wnd_) return;
   if (window > snd_wnd_) WantTransmit();

@@ -314,8 +314,17 @@ PacketBuf Connection::TransmitProbe(PacketCache& cache, Instant now) {
   return packet;
 }
 
+// The number of an empty segment. A peer that has taken its window back would not accept snd_nxt,
+// which lies beyond; what it only seems to take back by the scale's rounding, it still accepts.
+SeqNum Connection::AckSequence() const {
+  const SeqNum edge = snd_una_ + snd_wnd_;
+  const bool rounded = snd_nxt_ <= edge + ((uint32_t{1} << snd_wscale_) - 1);
+  return rounded ? snd_nxt_ : edge;
+}
+
 PacketBuf Connection::TransmitAck(PacketCache& cache, Instant now) {
-  SeqRange nothing{snd_nxt_, snd_nxt_};
+  const SeqNum seq = AckSequence();
+  SeqRange nothing{seq, seq};
   PacketBuf packet = BuildSegment(cache, nothing, kAck, now);
   // Everything else was looked at before and has nothing to send.
   if (packet) transmit_wanted_ = false;

@@ -258,6 +258,40 @@ TEST(ReceiveTest, AClosedWindowStillTakesAcks) {
   EXPECT_EQ(t.c().error(), Error::kReset);
 }
 
+// A peer that has sent past the window, as it may when ACKs overtake each other, keeps numbers
+// beyond it: its ACKs must count, or neither end goes on.
+TEST(ReceiveTest, AcksFromBeyondAClosedWindowCount) {
+  Options options = ScriptedConnection::Plain();
+  options.receive_buffer = options.receive_buffer_max = 2000;
+  ScriptedConnection t(options);
+  t.Establish();
+  t.Write(500);
+  t.Inject(kAck, 1, 1, 1000);
+  t.Inject(kAck, 1001, 1, 1240);  // of which 240 do not fit
+  EXPECT_EQ(t.c().rcv_wnd(), 0u);
+  t.Inject(kAck, 2241, 501);
+  EXPECT_EQ(t.c().flight_size(), 0u);
+  t.Write(10);
+  t.Inject(kAck, 2001 + 2001, 511);  // further than any window has reached
+  EXPECT_EQ(t.c().flight_size(), 10u);
+  t.Inject(kRst, 2241, 0);
+  EXPECT_EQ(t.c().error(), Error::kNone);
+}
+
+// The window is full but for what was lost: the peer's next number is the window's end.
+TEST(ReceiveTest, AnAckAtTheWindowsEndCounts) {
+  Options options = ScriptedConnection::Plain();
+  options.receive_buffer = options.receive_buffer_max = 3000;
+  ScriptedConnection t(options);
+  t.Establish();
+  t.Write(500);
+  t.Inject(kAck, 1001, 1, 1000);
+  t.Inject(kAck, 2001, 1, 1000);
+  ASSERT_EQ(t.c().rcv_wnd(), 3000u);
+  t.Inject(kAck, 3001, 501);
+  EXPECT_EQ(t.c().flight_size(), 0u);
+}
+
 // --- timestamps ---
 
 // RFC 7323 §4.3: the echo is that of the earliest segment not yet acknowledged.

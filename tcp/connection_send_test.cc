@@ -74,6 +74,40 @@ TEST(SendTest, SillyWindowsAreNotFilled) {
   EXPECT_THAT(t.Sent(), ElementsAre(IsData(3001, 300)));
 }
 
+// The peer repeats what was lost with its newest ACK: the window goes with that ACK, though data
+// from behind it came before.
+TEST(SendTest, ANewAckBringsItsWindowWhateverItsData) {
+  ScriptedConnection t;
+  t.window() = 3000;
+  t.Establish();
+  t.Write(10'000);
+  t.Inject(kAck, 1001, 1, 1000);
+  t.Sent();
+  t.window() = 1000;
+  t.Inject(kAck, 1, 2001, 1000);
+  EXPECT_EQ(t.c().snd_wnd(), 1000u);
+  EXPECT_THAT(t.Sent(), ElementsAre(IsAck(2001)));  // 1000 bytes are in flight
+  t.window() = 3000;
+  t.Inject(kAck, 2001, 2001);
+  EXPECT_EQ(t.c().snd_wnd(), 3000u);
+  EXPECT_THAT(t.Sent(), ElementsAre(IsData(3001, 1000), IsData(4001, 1000)));
+}
+
+// A peer that takes its window back accepts no number beyond it.
+TEST(SendTest, AcksStayInsideAWindowThatShrank) {
+  ScriptedConnection t;
+  t.window() = 3000;
+  t.Establish();
+  t.Write(3000);
+  EXPECT_EQ(t.Sent().size(), 3u);
+  t.window() = 500;
+  t.Inject(kAck, 1, 1001, 10);
+  t.Inject(kAck, 11, 1001, 10);
+  const auto sent = t.Sent();
+  ASSERT_FALSE(sent.empty());
+  for (const SentFrame& f : sent) EXPECT_EQ(f.seq, 1501u);
+}
+
 TEST(SendTest, HalfTheLargestWindowIsWorthASegment) {
   ScriptedConnection t;
   t.window() = 600;

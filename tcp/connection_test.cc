@@ -150,6 +150,43 @@ TEST(ConnectionTest, ZeroWindowIsProbedAndReopens) {
   EXPECT_TRUE(pair.RunUntil([&] { return pair.end(1).readable_bytes() > 50'000; }, seconds(150)));
 }
 
+// Both ends fill the other's window while segments are lost and overtaken: what each says of its
+// own window and of the other's data must get through all the same.
+TEST(ConnectionTest, AnEchoFillsBothWindowsOfABadWire) {
+  WireOptions wire;
+  wire.delay = std::chrono::microseconds(10);
+  wire.loss = 0.01;
+  wire.reordering = 0.02;
+  wire.duplication = 0.01;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Options options;
+    options.receive_buffer = options.receive_buffer_max = 64'000;
+    ConnectionPair pair(options, options, wire, seed);
+    ASSERT_TRUE(pair.ConnectAndRun());
+    Transfer t(pair, 0, 2'000'000);
+    std::vector<uint8_t> held;  // by the echo, which reads on once it is rid of them
+    uint64_t echoed = 0;
+    pair.on_step = [&] {
+      if (t.sent < t.total) {
+        t.sent += pair.end(0).Write(Pattern(t.sent, std::min<uint64_t>(t.total - t.sent, 60'000)),
+                                    pair.now());
+      }
+      if (held.empty()) {
+        held.resize(16'384);
+        held.resize(pair.end(1).Read(held, pair.now()));
+      }
+      const size_t written = pair.end(1).Write(held, pair.now());
+      held.erase(held.begin(), held.begin() + static_cast<ptrdiff_t>(written));
+      std::vector<uint8_t> back(16'384);
+      back.resize(pair.end(0).Read(back, pair.now()));
+      ASSERT_EQ(back, Pattern(echoed, back.size()));
+      echoed += back.size();
+    };
+    EXPECT_TRUE(pair.RunUntil([&] { return echoed == t.total; }, seconds(60)))
+        << "seed " << seed << ": " << echoed;
+  }
+}
+
 TEST(ConnectionTest, SimultaneousCloseReachesTimeWaitOnBothSides) {
   ConnectionPair pair;
   ASSERT_TRUE(pair.ConnectAndRun());
