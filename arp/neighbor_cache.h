@@ -92,9 +92,9 @@ struct NeighborHandle {
 
 struct NeighborConfig {
   size_t max_entries = 1024;
-  size_t max_incomplete = 128;       // the oldest one makes room for a new one
-  size_t max_pending_per_entry = 8;  // packets; RFC 4861 §7.2.2: the oldest makes room
-  size_t max_pending = 512;          // packets in all
+  size_t max_incomplete = 128;         // the oldest one makes room for a new one
+  size_t max_pending_per_entry = 128;  // packets; RFC 4861 §7.2.2: the oldest makes room
+  size_t max_pending = 512;            // packets in all
   Duration base_reachable_time = std::chrono::seconds(30);
   Duration retrans_timer = std::chrono::seconds(1);
   Duration delay_first_probe = std::chrono::seconds(5);
