@@ -144,7 +144,10 @@ void H1Server::Abort() {
   body_failed_ = true;
   out_.Clear();
   body_out_ = {};
-  if (handler_runs() && wait_.outside()) return CancelOutside();
+  if (handler_runs() && wait_.outside()) {
+    if (phase_ != Phase::kHandler) phase_ = Phase::kStreamWait;
+    return CancelOutside();
+  }
   wait_.Clear();
   task_ = {};
   wait_task_ = {};
@@ -254,6 +257,7 @@ void H1Server::StartRequest(const RequestHead& head) {
   content_slice_ = {};
   polled_.reset();
   timed_out_ = false;
+  slow_body_ = output_ready_ = source_ended_ = false;
   wait_.Reset();
   request_ = Request(head, this);
 }
@@ -299,7 +303,7 @@ H1Server::Step H1Server::ReadMoreBody() {
     in_.Erase(head_size_, body_at_);
     body_at_ = head_size_;
   }
-  if (tunnel_) {
+  if (tunnel_ || slow_body_) {
     body_until_ = kNever;
   } else {
     read_since_ = now_;
@@ -375,6 +379,11 @@ void H1Server::Interrupt() {
   if (wait_.Interrupt()) NotifyOutside();
 }
 
+void H1Server::ResumeOutput() {
+  output_ready_ = response_.source() != nullptr && response_.source()->duplex();
+  if (output_ready_) NotifyOutside();
+}
+
 void H1Server::SetTimeout(Duration duration) {
   wait_.SetTimeout(duration, now_);
   NotifyOutside();
@@ -393,6 +402,10 @@ bool H1Server::Drive(Task<T>& task, Step& step) {
   while (!task.done()) {
     if (!wait_.outside() && failed_) {  // It waits for us only: it can go.
       Abort();
+      return false;
+    }
+    if (std::exchange(output_ready_, false) && !source_ended_ && !failed_) {
+      phase_ = Phase::kStream;
       return false;
     }
     if (WantsWrite()) {
@@ -460,6 +473,11 @@ void H1Server::TakeResponse() {
 H1Server::Step H1Server::StepStreamWait() {
   Step step;
   if (!Drive(wait_task_, step)) return step;
+  if (source_ended_ && !failed_) {
+    wait_task_ = {};
+    FinishExchange();
+    return std::nullopt;
+  }
   if (failed_) {
     wait_task_ = {};
     phase_ = Phase::kClosed;

@@ -72,7 +72,12 @@ class H1Server final : public ServerEngine, private HandlerContext {
   void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) override {
     Suspend(HandlerWait::For::kSleep, duration, waiter);
   }
+  void AwaitInterrupt(std::coroutine_handle<> waiter) override {
+    Suspend(HandlerWait::For::kInterrupt, Duration::max(), waiter);
+  }
   void Interrupt() override;
+  void ResumeOutput() override;
+  void AllowSlowBody() override { slow_body_ = true; }
   bool stopping() const override { return stopping_; }
   Instant now() const override { return now_; }
   void SetTimeout(Duration duration) override;
@@ -127,6 +132,7 @@ class H1Server final : public ServerEngine, private HandlerContext {
   void WriteLastChunk();
   void WriteHead(const Response& response, std::optional<uint64_t> length);
   Step PullSource();
+  void EndSource();
   bool CanSwallowBody() const;
   void FinishExchange();
   void NextRequest();
@@ -140,7 +146,9 @@ class H1Server final : public ServerEngine, private HandlerContext {
   // While a handler waits for something else: sees whether the client is still there.
   Step Watch();
   bool WantsWrite() const { return !out_.empty() || !body_out_.empty(); }
-  bool handler_runs() const { return phase_ == Phase::kHandler || phase_ == Phase::kStreamWait; }
+  bool handler_runs() const {
+    return phase_ == Phase::kHandler || (wait_task_ && !wait_task_.done());
+  }
   void NotifyOutside() {
     if (!in_next_) Notify();
   }
@@ -164,6 +172,9 @@ class H1Server final : public ServerEngine, private HandlerContext {
   bool writing_ = false;
   bool in_next_ = false;
   bool tunnel_ = false;
+  bool slow_body_ = false;
+  bool output_ready_ = false;  // Of a duplex source, whose wait goes on.
+  bool source_ended_ = false;  // Likewise.
   bool eof_ = false;
   bool failed_ = false;
   bool stopping_ = false;

@@ -56,6 +56,9 @@ void H1Server::Respond(Response response) {
   if (source != nullptr) {
     stream_left_ = length;
     phase_ = Phase::kStream;
+    if (!source->duplex()) return;
+    wait_task_ = source->Wait();
+    Start(wait_task_);
   } else if (response_.body().size() <= kSmallBody) {
     out_.Append(response_.body());
     FinishExchange();
@@ -161,12 +164,13 @@ H1Server::Step H1Server::PullSource() {
     case Kind::kEnd:
       if (stream_left_.has_value()) break;  // Less than it had announced.
       if (chunked_) WriteLastChunk();
-      FinishExchange();
+      EndSource();
       return std::nullopt;
     case Kind::kPending:
       if (WantsWrite()) return Write();
-      wait_task_ = response_.source()->Wait();
       phase_ = Phase::kStreamWait;
+      if (wait_task_) return std::nullopt;  // It runs beside.
+      wait_task_ = response_.source()->Wait();
       Start(wait_task_);
       return std::nullopt;
     case Kind::kFailed:
@@ -175,6 +179,16 @@ H1Server::Step H1Server::PullSource() {
   ++stats_.aborted;
   Abort();
   return std::nullopt;
+}
+
+void H1Server::EndSource() {
+  if (wait_task_ && !wait_task_.done() && wait_.outside()) {  // It runs beside, and must come back.
+    source_ended_ = true;
+    phase_ = Phase::kStreamWait;
+    return wait_task_.Cancel();
+  }
+  wait_task_ = {};
+  FinishExchange();
 }
 
 void H1Server::WriteLastChunk() {

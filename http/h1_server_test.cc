@@ -13,6 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -203,6 +204,33 @@ TEST_F(H1ServerTest, ASourceThatFallsShortBreaksTheConnection) {
   Give("GET /breaks HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(closed_);
   EXPECT_THAT(sent_, Not(HasSubstr("0\r\n\r\n")));
+}
+
+TEST_F(H1ServerTest, ADuplexSourceRunsBetweenWrites) {
+  Give("POST /duplex HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nping\r\n");
+  EXPECT_THAT(sent_, EndsWith("4\r\nping\r\n"));
+  EXPECT_EQ(engine_->deadline(), kNever);
+  Give("3\r\nend\r\n0\r\n\r\n");
+  EXPECT_EQ(Answers()[0].body, "pingend.");
+  EXPECT_THAT(Exchange("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"), HasSubstr(" 200 "));
+}
+
+TEST_F(H1ServerTest, ADuplexSourceThatWaitsOutsideComesBack) {
+  Give("GET /duplex/outside HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(sent_, EndsWith("\r\n0\r\n\r\n"));
+  ASSERT_TRUE(outside_);
+  Give("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(sent_, Not(HasSubstr("hello")));
+  outside_.resume();
+  Run();
+  EXPECT_THAT(sent_, EndsWith("hello"));
+  Give("GET /duplex/outside HTTP/1.1\r\nHost: a\r\n\r\n");
+  engine_->OnFailure();
+  Run();
+  EXPECT_FALSE(closed_);
+  outside_.resume();
+  Run();
+  EXPECT_TRUE(closed_);
 }
 
 TEST_F(H1ServerTest, HandlersThatThrowOrSplitAre500) {

@@ -181,7 +181,7 @@ void H2Exchange::BeginBodyWait() {
   if (std::exchange(expect_continue_, false)) {  // RFC 9110 §10.1.1
     server_.session_->SubmitInformational(*stream_, 100, {});
   }
-  if (tunnel_ || body_since_ != kNever) return;
+  if (tunnel_ || slow_body_ || body_since_ != kNever) return;
   body_since_ = server_.now_;
   const ServerOptions& options = server_.options_;
   const auto seconds =
@@ -209,6 +209,13 @@ void H2Exchange::Suspend(HandlerWait::For what, Duration most, std::coroutine_ha
 
 void H2Exchange::Interrupt() {
   if (wait_.Interrupt()) server_.MarkReady(*this);
+}
+
+void H2Exchange::ResumeOutput() {
+  if (stream_ == nullptr || !duplex_ || phase_ != Phase::kResponse) return;
+  if (stall_until_ == kNever) stall_until_ = server_.now_ + server_.options_.write_timeout;
+  server_.session_->Resume(*stream_);
+  server_.MarkReady(*this);
 }
 
 void H2Exchange::SetTimeout(Duration duration) {
@@ -259,21 +266,8 @@ void H2Exchange::Advance() {
       }
       if (Drive(task_)) TakeResponse();
       return;
-    case Phase::kSourceWait: {
-      if (!Drive(wait_task_)) return;
-      bool failed = false;
-      try {
-        wait_task_.Take();
-      } catch (...) {
-        failed = true;
-      }
-      wait_task_ = {};
-      phase_ = Phase::kResponse;
-      if (stream_ == nullptr) return server_.Release(*this);
-      if (failed) return server_.session_->Reset(*stream_, h2::ErrorCode::kInternalError);
-      stall_until_ = server_.now_ + server_.options_.write_timeout;
-      return server_.session_->Resume(*stream_);
-    }
+    case Phase::kSourceWait:
+      return DriveWait();
     case Phase::kStart:
       Route();
       if (phase_ == Phase::kHandler) Advance();
@@ -281,8 +275,25 @@ void H2Exchange::Advance() {
     case Phase::kCollect:
       return Collect();
     case Phase::kResponse:
+      if (wait_task_) DriveWait();
       return;
   }
+}
+
+void H2Exchange::DriveWait() {
+  if (!Drive(wait_task_)) return;
+  bool failed = false;
+  try {
+    wait_task_.Take();
+  } catch (...) {
+    failed = true;
+  }
+  wait_task_ = {};
+  phase_ = Phase::kResponse;
+  if (stream_ == nullptr) return server_.Release(*this);
+  if (failed) return server_.session_->Reset(*stream_, h2::ErrorCode::kInternalError);
+  stall_until_ = server_.now_ + server_.options_.write_timeout;
+  server_.session_->Resume(*stream_);
 }
 
 void H2Exchange::TakeResponse() {
@@ -325,6 +336,10 @@ void H2Exchange::Respond(Response response) {
     ReleaseChunk();
   }
   stall_until_ = server_.now_ + server_.options_.write_timeout;
+  duplex_ = response_.source() != nullptr && !head_only && response_.source()->duplex();
+  if (!duplex_) return;
+  wait_task_ = response_.source()->Wait();
+  StartTask(wait_task_);
 }
 
 h2::SubmitResult H2Exchange::Submit(bool head_only) {
@@ -394,8 +409,9 @@ H2Exchange::Result H2Exchange::ReadSource(std::span<char> out) {
       EndSource();
       return {Result::Kind::kEnd, 0};
     case Kind::kPending:
-      phase_ = Phase::kSourceWait;
       stall_until_ = kNever;
+      if (duplex_) return {wait_task_ ? Result::Kind::kPending : Result::Kind::kFailed, 0};
+      phase_ = Phase::kSourceWait;
       wait_task_ = response_.source()->Wait();
       StartTask(wait_task_);
       return {Result::Kind::kPending, 0};
@@ -419,8 +435,7 @@ void H2Exchange::EndSource() {
 // --- Time and ends ---
 
 Instant H2Exchange::due() const {
-  const bool runs = phase_ == Phase::kHandler || phase_ == Phase::kSourceWait;
-  return std::min({runs ? wait_.due() : kNever, body_until_, stall_until_});
+  return std::min({runs() ? wait_.due() : kNever, body_until_, stall_until_});
 }
 
 void H2Exchange::OnStop() {
@@ -430,8 +445,7 @@ void H2Exchange::OnStop() {
 
 void H2Exchange::OnTime(Instant now) {
   if (now < due()) return;
-  const bool runs = phase_ == Phase::kHandler || phase_ == Phase::kSourceWait;
-  if (runs && wait_.due() <= now) {
+  if (runs() && wait_.due() <= now) {
     if (wait_.TimeOut(now) && wait_.outside()) {
       phase_ == Phase::kHandler ? task_.Cancel() : wait_task_.Cancel();
     }
@@ -463,7 +477,7 @@ bool H2Exchange::OnClosed(h2::ErrorCode code) {
 void H2Exchange::Clear() {
   stream_ = nullptr;
   phase_ = Phase::kStart;
-  ended_ = failed_ = body_late_ = expect_continue_ = tunnel_ = false;
+  ended_ = failed_ = body_late_ = expect_continue_ = tunnel_ = duplex_ = slow_body_ = false;
   wait_.Reset();
   task_ = {};
   wait_task_ = {};

@@ -69,7 +69,12 @@ class H2Exchange final : private HandlerContext, private h2::DataSource {
   void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) override {
     Suspend(HandlerWait::For::kSleep, duration, waiter);
   }
+  void AwaitInterrupt(std::coroutine_handle<> waiter) override {
+    Suspend(HandlerWait::For::kInterrupt, Duration::max(), waiter);
+  }
   void Interrupt() override;
+  void ResumeOutput() override;
+  void AllowSlowBody() override { slow_body_ = true; }
   bool stopping() const override;
   Instant now() const override;
   void SetTimeout(Duration duration) override;
@@ -90,6 +95,9 @@ class H2Exchange final : private HandlerContext, private h2::DataSource {
   void Collect();
   void RunPlain(std::string_view content);
   void TakeResponse();
+  // Goes on with the source's wait; what follows when it has ended.
+  void DriveWait();
+  bool runs() const { return phase_ == Phase::kHandler || wait_task_; }
   void Respond(Response response);
   h2::SubmitResult Submit(bool head_only);
 
@@ -113,6 +121,8 @@ class H2Exchange final : private HandlerContext, private h2::DataSource {
   bool body_late_ = false;
   bool expect_continue_ = false;
   bool tunnel_ = false;
+  bool duplex_ = false;
+  bool slow_body_ = false;
 
   std::string text_;  // What request_ points into.
   std::vector<FieldSlot> slots_;

@@ -440,6 +440,54 @@ TEST_F(H2ServerTest, StopLetsRequestsInFlightEnd) {
   EXPECT_TRUE(closed_);
 }
 
+TEST_F(H2ServerTest, ADuplexSourceGoesOnWhileItsClientDoesNotRead) {
+  client_options_.initial_window_size = 65535;
+  Restart();
+  h2::Stream* const stream = Ask("/duplex", h2::Body::Pushed(), {}, "POST");
+  client_->Write(*stream, "ping", false);
+  Exchange();
+  EXPECT_EQ(got_.body, "ping");
+  // The window is full, and the handler still reads.
+  const std::string piece(30000, 'p');
+  std::string all;
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_EQ(client_->Write(*stream, piece, false), piece.size());
+    Exchange();
+    all += got_.body;
+  }
+  EXPECT_EQ(all.size() + 4, 65535u);
+  EXPECT_EQ(client_->Write(*stream, "end", true), 3u);
+  client_->Consume(*stream, stream->unconsumed());
+  for (int i = 0; i < 5; ++i) {
+    Exchange();
+    all += got_.body;
+    if (stream->unconsumed() > 0) client_->Consume(*stream, stream->unconsumed());
+  }
+  EXPECT_EQ(all.size(), 6 * piece.size() + 4);
+  EXPECT_EQ(all.substr(all.size() - 5), "pend.");
+}
+
+TEST_F(H2ServerTest, ADuplexSourceMayBeSilentForLong) {
+  h2::Stream* const stream = Ask("/duplex", h2::Body::Pushed(), {}, "POST");
+  Exchange();
+  EXPECT_EQ(server_->deadline(), kNever);
+  client_->Reset(*stream, h2::ErrorCode::kCancel);
+  Exchange();
+  EXPECT_EQ(server_->deadline(), now_ + options_.idle_timeout);
+}
+
+TEST_F(H2ServerTest, ADuplexSourceThatWaitsOutsideComesBack) {
+  Ask("/duplex/outside");
+  EXPECT_THAT(Exchange(), Contains(HasSubstr("closed 1 NO_ERROR")));
+  ASSERT_TRUE(outside_);
+  server_->OnFailure();
+  Run();
+  EXPECT_FALSE(closed_);
+  outside_.resume();
+  Run();
+  EXPECT_TRUE(closed_);
+}
+
 TEST_F(H2ServerTest, AnIdleConnectionEndsWithGoAway) {
   Ask("/hello");
   Exchange();

@@ -19,6 +19,7 @@ class HandlerWait {
     kBody,
     kBodyOr,  // Interrupt, or time.
     kSleep,   // Time, Interrupt, or the server's end.
+    kInterrupt,
   };
 
   void Suspend(For what, Duration most, std::coroutine_handle<> waiter) {
@@ -29,7 +30,7 @@ class HandlerWait {
   }
   // False when nobody waits for that.
   bool Interrupt() {
-    if (what_ != For::kBodyOr && what_ != For::kSleep) return false;
+    if (what_ == For::kOutside || what_ == For::kBody) return false;
     interrupted_ = true;
     return true;
   }

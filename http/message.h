@@ -64,8 +64,14 @@ class HandlerContext {
   virtual void AwaitBodyOr(Duration most, std::coroutine_handle<> waiter) = 0;
   // Resumes the coroutine after `duration`, or early when the server stops.
   virtual void AwaitSleep(Duration duration, std::coroutine_handle<> waiter) = 0;
-  // Resumes early what waits in one of the latter two; nothing when nobody does.
+  // Resumes the coroutine by Interrupt only.
+  virtual void AwaitInterrupt(std::coroutine_handle<> waiter) = 0;
+  // Resumes early what waits in one of the latter three; nothing when nobody does.
   virtual void Interrupt() = 0;
+  // The response's source has something to read, although its Wait goes on.
+  virtual void ResumeOutput() = 0;
+  // The body is a conversation: it may come as slowly as it likes.
+  virtual void AllowSlowBody() = 0;
   virtual bool stopping() const = 0;
   // Of the connection's last turn, which may be the one that goes on.
   virtual Instant now() const = 0;
@@ -238,9 +244,27 @@ class Request {
     };
     return Awaiter{context_, duration};
   }
-  // Resumes early the coroutine that waits in WaitForBody or Sleep of this request; nothing when
-  // none does. For what has news for it from elsewhere on the connection's thread.
+  // Only Interrupt ends it, or the handler's time.
+  auto WaitForInterrupt() const {
+    struct Awaiter {
+      HandlerContext* context;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiter) { context->AwaitInterrupt(waiter); }
+      void await_resume() const {
+        if (context->timed_out()) throw HandlerTimeout();
+      }
+    };
+    return Awaiter{context_};
+  }
+  // Resumes early the coroutine that waits in WaitForBody, Sleep or WaitForInterrupt of this
+  // request; nothing when none does. For what has news for it from elsewhere on the connection's
+  // thread.
   void Interrupt() const { context_->Interrupt(); }
+
+  // Has the response's duplex source read again, which had nothing.
+  void ResumeOutput() const { context_->ResumeOutput(); }
+  // The body is one half of a conversation, without a minimum rate and an end in time.
+  void AllowSlowBody() const { context_->AllowSlowBody(); }
 
   // Whether the server is stopping: what has no end of its own should end.
   bool stopping() const { return context_->stopping(); }
@@ -343,6 +367,11 @@ class BodySource {
   virtual Result Read(std::span<char> out) = 0;
   // Ends when Read may have something again.
   virtual Task<void> Wait() { co_return; }
+  // Whether Wait runs beside Read: it is called with the response, and goes on while what was read
+  // is on its way, however slow the client (on HTTP/1.1 only between two writes).
+  // Request::ResumeOutput has Read called again after a kPending; when Wait has ended, Read must
+  // know the end.
+  virtual bool duplex() const { return false; }
   // What follows the body; asked after kEnd. Null: nothing. Lost on HTTP/1.0, and where size() is
   // known on HTTP/1.1.
   virtual const FieldLines* trailers() const { return nullptr; }

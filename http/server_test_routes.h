@@ -66,12 +66,61 @@ class TickSource final : public BodySource {
   bool stopped_ = false;
 };
 
+// Gives the request's body back while it comes, holding at most a few pieces that the client has
+// not taken; then what `end` has put there.
+class DuplexEcho final : public BodySource {
+ public:
+  explicit DuplexEcho(const Request& request) : request_(request) { request.AllowSlowBody(); }
+  bool duplex() const override { return true; }
+  Task<void> Wait() override {
+    for (;;) {
+      auto read = request_.ReadBody();
+      const BodyChunk chunk = co_await read;
+      if (chunk.end()) break;
+      queue_ += chunk.data;
+      request_.ResumeOutput();
+      while (queue_.size() >= kMost) co_await request_.WaitForInterrupt();
+    }
+    queue_ += ".";
+    done_ = true;
+  }
+  Result Read(std::span<char> out) override {
+    const size_t size = queue_.copy(out.data(), out.size());
+    if (queue_.size() >= kMost) request_.Interrupt();
+    queue_.erase(0, size);
+    if (size > 0) return Result::Data(size);
+    return done_ ? Result::End() : Result::Pending();
+  }
+
+  static constexpr size_t kMost = 200000;
+
+ private:
+  const Request& request_;
+  std::string queue_;
+  bool done_ = false;
+};
+
 // Leaves its coroutine for the test to resume, as an operation outside the connection would.
 struct Outside {
   std::coroutine_handle<>& waiter;
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> handle) { waiter = handle; }
   void await_resume() const {}
+};
+
+// Ends its output at once, and waits outside.
+class DuplexOutside final : public BodySource {
+ public:
+  explicit DuplexOutside(std::coroutine_handle<>& waiter) : waiter_(waiter) {}
+  bool duplex() const override { return true; }
+  Task<void> Wait() override {
+    Outside outside{waiter_};
+    co_await outside;
+  }
+  Result Read(std::span<char>) override { return Result::End(); }
+
+ private:
+  std::coroutine_handle<>& waiter_;
 };
 
 class ServerTestRoutes : public ::testing::Test {
@@ -109,6 +158,12 @@ class ServerTestRoutes : public ::testing::Test {
     });
     router_.Get("/ticks", [](const Request& request) {
       return Response::Stream("text/plain", std::make_unique<TickSource>(request));
+    });
+    router_.Post("/duplex", [](const Request& request) -> Task<Response> {
+      co_return Response::Stream("text/plain", std::make_unique<DuplexEcho>(request));
+    });
+    router_.Get("/duplex/outside", [this](const Request&) -> Task<Response> {
+      co_return Response::Stream("text/plain", std::make_unique<DuplexOutside>(outside_));
     });
     EXPECT_TRUE(router_.status().ok()) << router_.status();
   }
