@@ -116,7 +116,7 @@ class H1Server final : public ServerEngine, private HandlerContext {
   Step Await();
   template <class T>
   void Start(Task<T>& task) {
-    wait_.Clear();
+    wait_.Begin();
     task.Start([](void* self) { static_cast<H1Server*>(self)->NotifyOutside(); }, this);
   }
   void Suspend(HandlerWait::For what, Duration most, std::coroutine_handle<> waiter) {

@@ -230,7 +230,7 @@ bool H2Exchange::task_waits_outside() const {
 
 template <class T>
 void H2Exchange::StartTask(Task<T>& task) {
-  wait_.Clear();
+  wait_.Begin();
   task.Start(
       [](void* self) {
         auto* const exchange = static_cast<H2Exchange*>(self);
@@ -258,6 +258,8 @@ bool H2Exchange::Drive(Task<T>& task) {
 }
 
 void H2Exchange::Advance() {
+  // What came back from outside after the stream's end goes no further.
+  if (stream_ == nullptr && !task_waits_outside()) return server_.Release(*this);
   switch (phase_) {
     case Phase::kHandler:
       if (!task_) {

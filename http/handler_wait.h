@@ -64,7 +64,11 @@ class HandlerWait {
     what_ = For::kOutside;
     std::exchange(waiter_, {}).resume();
   }
-  // The coroutine begins, or has gone.
+  // A coroutine begins. What one has left that goes on beside it (a duplex source's) stays.
+  void Begin() {
+    if (!waiter_) Clear();
+  }
+  // The coroutine has gone.
   void Clear() {
     waiter_ = {};
     what_ = For::kOutside;
