@@ -51,6 +51,11 @@ class Buffer {
     std::memmove(data() + from, data() + to, size() - to);
     end_ -= to - from;
   }
+  // Keeps the first `bytes`.
+  void Truncate(size_t bytes) {
+    CL_DCHECK(bytes <= size());
+    end_ = begin_ + bytes;
+  }
   void Clear() { begin_ = end_ = 0; }
 
  private:

@@ -247,13 +247,27 @@ void Encoder::Frame(FrameHead head, std::string_view payload, http::Buffer& out)
 }
 
 void Encoder::Message(MessageType type, std::string_view payload, http::Buffer& out) {
+  Begin(type, payload.size());
+  Add(payload, true, out);
+}
+
+void Encoder::Begin(MessageType type, size_t size) {
+  opcode_ = type == MessageType::kText ? Opcode::kText : Opcode::kBinary;
+  compresses_ = deflater_.has_value() && deflater_->Wants(size) && deflater_->Begin();
+}
+
+void Encoder::Add(std::string_view piece, bool last, http::Buffer& out) {
   FrameHead head;
-  head.opcode = type == MessageType::kText ? Opcode::kText : Opcode::kBinary;
-  if (deflater_.has_value() && deflater_->Wants(payload.size())) {
+  if (compresses_) {
     compressed_.Clear();
-    head.rsv1 = deflater_->Compress(payload, compressed_);
+    deflater_->Add(piece, last, compressed_);
+    if (compressed_.empty() && !last) return;
+    piece = compressed_.view();
   }
-  Frame(head, head.rsv1 ? compressed_.view() : payload, out);
+  head.fin = last;
+  head.opcode = std::exchange(opcode_, Opcode::kContinuation);
+  head.rsv1 = compresses_ && head.opcode != Opcode::kContinuation;  // RFC 7692 §6.1
+  Frame(head, piece, out);
 }
 
 void Encoder::Control(Opcode opcode, std::string_view payload, http::Buffer& out) {

@@ -100,7 +100,12 @@ class Decoder {
   ProtocolError error_;
 };
 
-// Appends whole frames. A client's masks come from `new_mask`, which must give keys that an
+// Appends whole frames. A message is one of them, or several with control frames between:
+//
+//   encoder.Begin(MessageType::kBinary, file.size());
+//   while (...) encoder.Add(piece, last, out);
+//
+// A client's masks come from `new_mask`, which must give keys that an
 // attacker cannot foresee (RFC 6455 §10.3); a server needs none.
 class Encoder {
  public:
@@ -109,6 +114,11 @@ class Encoder {
 
   // As one frame, compressed where that was agreed on and is worth it. Text must be UTF-8.
   void Message(MessageType type, std::string_view payload, http::Buffer& out);
+  // The same in pieces, a frame each (RFC 6455 §5.4), but for those that compression holds back to
+  // send them with the next. `size`, that of all, only tells whether to compress. A character may
+  // be cut by pieces.
+  void Begin(MessageType type, size_t size);
+  void Add(std::string_view piece, bool last, http::Buffer& out);
   // Gives memory back: for a connection that is quiet.
   void ReleaseMemory() { compressed_ = http::Buffer(); }
   // At most kMaxControlPayload bytes are sent of a longer payload.
@@ -126,6 +136,9 @@ class Encoder {
   std::function<MaskKey()> new_mask_;
   std::optional<Deflater> deflater_;
   http::Buffer compressed_;
+  // Of the message that has begun.
+  Opcode opcode_ = Opcode::kContinuation;  // Of its next frame.
+  bool compresses_ = false;
 };
 
 }  // namespace corelane::ws

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/check.h"
+
 namespace corelane::ws {
 namespace {
 
@@ -41,38 +43,43 @@ Deflater::~Deflater() = default;
 Deflater::Deflater(Deflater&&) noexcept = default;
 Deflater& Deflater::operator=(Deflater&&) noexcept = default;
 
-bool Deflater::Compress(std::string_view message, http::Buffer& out) {
-  if (message.empty() || message.size() > kMostAtOnce) return false;
-  if (state_ == nullptr) {
-    auto state = std::make_unique<State>();
-    if (deflateInit2(&state->stream, level_, Z_DEFLATED, -window_bits_, mem_level_,
-                     Z_DEFAULT_STRATEGY) != Z_OK) {
-      return false;
-    }
-    state_ = std::move(state);
+bool Deflater::Begin() {
+  if (state_ != nullptr) return true;
+  auto state = std::make_unique<State>();
+  if (deflateInit2(&state->stream, level_, Z_DEFLATED, -window_bits_, mem_level_,
+                   Z_DEFAULT_STRATEGY) != Z_OK) {
+    return false;
   }
+  state_ = std::move(state);
+  return true;
+}
+
+void Deflater::Add(std::string_view piece, bool last, http::Buffer& out) {
+  while (piece.size() > kMostAtOnce) {
+    Run(piece.substr(0, kMostAtOnce), Z_NO_FLUSH, out);
+    piece.remove_prefix(kMostAtOnce);
+  }
+  Run(piece, last ? Z_SYNC_FLUSH : Z_NO_FLUSH, out);
+  if (!last) return;
+  out.Truncate(out.size() - kTail.size());
+  if (no_context_takeover_) deflateReset(&state_->stream);
+}
+
+// The bound is for Z_FINISH; the flush adds a marker. All of a message that came in one piece fits
+// at once, so that no second marker follows; after others one may, which does no harm.
+void Deflater::Run(std::string_view piece, int flush, http::Buffer& out) {
   z_stream& stream = state_->stream;
-  stream.next_in = In(message);
-  stream.avail_in = static_cast<uInt>(message.size());
-  size_t written = 0;
-  // The bound is for Z_FINISH; the flush adds a marker. All of it fits at once, so that no second
-  // marker follows.
-  size_t room = deflateBound(&stream, static_cast<uLong>(message.size())) + 64;
+  stream.next_in = In(piece);
+  stream.avail_in = static_cast<uInt>(piece.size());
+  size_t room = deflateBound(&stream, static_cast<uLong>(piece.size())) + 64;
   do {
-    char* const at = out.Prepare(written + room) + written;
-    stream.next_out = reinterpret_cast<Bytef*>(at);
+    stream.next_out = reinterpret_cast<Bytef*>(out.Prepare(room));
     stream.avail_out = static_cast<uInt>(room);
-    const int result = deflate(&stream, Z_SYNC_FLUSH);
-    if (result != Z_OK && result != Z_BUF_ERROR) {
-      state_.reset();
-      return false;
-    }
-    written += room - stream.avail_out;
+    const int result = deflate(&stream, flush);  // All its memory is from Begin: it cannot fail.
+    CL_CHECK(result == Z_OK || result == Z_BUF_ERROR);
+    out.Commit(room - stream.avail_out);
     room = kInflateStep;
   } while (stream.avail_out == 0);
-  if (no_context_takeover_) deflateReset(&stream);
-  out.Commit(written - kTail.size());
-  return true;
 }
 
 // --- Receiving ---

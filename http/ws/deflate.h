@@ -76,12 +76,15 @@ class Deflater {
   // Whether a message of this size is to be compressed. Never with a window of 8 bits, which zlib
   // does not have.
   bool Wants(size_t size) const { return window_bits_ > 8 && size > 0 && size >= min_bytes_; }
-  // Appends the compressed message (RFC 7692 §7.2.1). False: zlib has failed (no memory), nothing
-  // was appended; send it as it is.
-  bool Compress(std::string_view message, http::Buffer& out);
+  // Begins a message. False: zlib gets no memory; send it as it is.
+  bool Begin();
+  // Appends what a piece of the message gives, which may come with a later one (RFC 7692 §7.2.1).
+  void Add(std::string_view piece, bool last, http::Buffer& out);
 
  private:
   struct State;
+
+  void Run(std::string_view piece, int flush, http::Buffer& out);
 
   int window_bits_;
   bool no_context_takeover_;

@@ -171,6 +171,7 @@ std::string Options::Problem() const {
     if (!http::IsToken(name)) return "subprotocols: value '" + name + "': expected a token";
   }
   if (max_message == 0) return "max_message: value 0: expected at least 1";
+  if (fragment_size == 0) return "fragment_size: value 0: expected at least 1";
   if (max_send_buffer < send_buffer) {
     return "max_send_buffer: value " + std::to_string(max_send_buffer) +
            ": expected at least send_buffer, " + std::to_string(send_buffer);

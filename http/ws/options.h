@@ -33,7 +33,12 @@ struct Options {
 
   // Of one received message, inflated, in bytes: closed with 1009 beyond.
   uint64_t max_message = 1 << 20;
-  // Send() waits while more bytes than this wait to be taken by the connection.
+  // A longer message is sent in frames of so many bytes, before they are compressed, so that pings,
+  // pongs and the close frame need not wait for its end, and no more than one of them is held
+  // besides send_buffer.
+  size_t fragment_size = 64 << 10;
+  // Send() waits while more bytes than this wait to be taken by the connection. A message that is
+  // sent in several frames stays in the handler's hands meanwhile.
   size_t send_buffer = 64 << 10;
   // TrySend() drops what would make more than this wait.
   size_t max_send_buffer = 1 << 20;

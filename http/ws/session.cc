@@ -23,8 +23,9 @@ Session::Session(std::shared_ptr<const Endpoint> endpoint, const http::Request& 
       compressed_(deflate.has_value()),
       socket_(*this),
       decoder_(Role::kServer, endpoint_->options.max_message, deflate),
-      encoder_(Role::kServer, nullptr, deflate,
-               endpoint_->options.deflate.value_or(DeflateOptions())) {}
+      outbox_(Encoder(Role::kServer, nullptr, deflate,
+                      endpoint_->options.deflate.value_or(DeflateOptions())),
+              endpoint_->options.fragment_size, endpoint_->options.send_buffer) {}
 
 Session::~Session() {
   // What the handler's frames destroy may still call the socket.
@@ -40,6 +41,7 @@ void Session::Release(std::unique_ptr<Session> session) {
   self.detached_ = true;
   self.input_ = {};
   self.EndAs(CloseCode::kAbnormal, {});
+  self.outbox_.Abandon();
   if (!self.started_ || self.handler_ended_) return;
   self.pumping_ = true;
   while (self.ResumeHandler()) {
@@ -84,6 +86,7 @@ void Session::Suspend(Waiting what, Duration duration, std::coroutine_handle<> w
 }
 
 bool Session::CanResume() {
+  if (outbox_.lent()) return false;  // It is being sent from where the handler has it.
   if (over_) return refusals_ <= kMaxRefusals;
   switch (waiting_) {
     case Waiting::kNothing:
@@ -91,7 +94,7 @@ bool Session::CanResume() {
     case Waiting::kMessage:
       return ready_;
     case Waiting::kRoom:
-      return has_room();
+      return sent();
     case Waiting::kTime:
       if (wake_at_ == kNever) wake_at_ = After(now_, sleep_for_);
       return now_ >= wake_at_;
@@ -136,6 +139,7 @@ void Session::OnInput(std::string_view bytes, Instant now) {
 
 void Session::OnInputEnd(Instant now) {
   EndAs(CloseCode::kAbnormal, {});
+  outbox_.Abandon();
   finish_ = true;
   Pump(now);
 }
@@ -144,12 +148,15 @@ void Session::Pump(Instant now) {
   now_ = now;
   pumping_ = true;
   CheckTime();
-  while (ResumeHandler() || Decode()) {
-  }
-  if (pong_due_) SendPong();
+  do {
+    while (ResumeHandler() || Decode()) {
+    }
+    if (pong_due_) SendPong();
+  } while (outbox_.Refill());
   if (std::exchange(messages_sent_, false)) last_message_ = now;
   // What the handler did may have begun the end.
-  if (close_sent_ && close_until_ == kNever) close_until_ = After(now, options().close_timeout);
+  if (outbox_.close_made() && close_until_ == kNever)
+    close_until_ = After(now, options().close_timeout);
   pumping_ = false;
 }
 
@@ -185,8 +192,8 @@ bool Session::Decode() {
 // A client that pings and does not read cannot make more and more of them wait.
 void Session::SendPong() {
   if (close_sent_ || finish_) pong_due_ = false;
-  if (!pong_due_ || !has_room()) return;
-  encoder_.Pong({pong_.data(), pong_size_}, output_);
+  if (!pong_due_ || !outbox_.has_room()) return;
+  outbox_.Pong({pong_.data(), pong_size_});
   pong_due_ = false;
 }
 
@@ -197,10 +204,12 @@ bool Session::IsDue(Instant from, Duration after) const { return now_ >= After(f
 void Session::CheckTime() {
   if (finish_) return;
   if (close_sent_) {
-    if (close_until_ <= now_) finish_ = true;
+    if (close_until_ > now_) return;
+    outbox_.Abandon();
+    finish_ = true;
     return;
   }
-  if (std::exchange(messages_sent_, false)) last_message_ = now_;
+  if (std::exchange(messages_sent_, false) || !outbox_.settled()) last_message_ = now_;
   if (IsDue(last_message_, options().idle_timeout)) {
     return Close(CloseCode::kGoingAway, "idle");
   }
@@ -216,13 +225,12 @@ void Session::CheckSilence() {
   if (pong_until_ <= now_) return Fail(CloseCode::kInternalError, "no pong in time");
   if (pong_until_ != kNever || !IsDue(heard_, options().ping_interval)) return;
   ReleaseMemory();
-  encoder_.Ping({}, output_);
+  outbox_.Ping({});
   pong_until_ = After(now_, options().pong_timeout);
 }
 
 void Session::ReleaseMemory() {
-  if (output_.empty()) output_ = http::Buffer();
-  encoder_.ReleaseMemory();
+  outbox_.ReleaseMemory();
   if (waiting_ != Waiting::kMessage) return;  // The handler may look at its message.
   lent_ = http::Buffer();
   decoder_.ReleaseMemory();
@@ -252,20 +260,23 @@ std::optional<Message> Session::TakeMessage() {
 
 bool Session::Submit(const Message& message) {
   if (over_) return false;
-  encoder_.Message(message.type, message.data, output_);
+  outbox_.Lend(message.type, message.data);
   messages_sent_ = true;
   Wake();
   return true;
 }
 
 bool Session::TrySubmit(const Message& message) {
-  if (output_.size() + message.data.size() > options().max_send_buffer) return false;
-  return Submit(message);
+  if (over_ || outbox_.size() + message.data.size() > options().max_send_buffer) return false;
+  outbox_.Copy(message.type, message.data);
+  messages_sent_ = true;
+  Wake();
+  return true;
 }
 
 bool Session::Ping(std::string_view payload) {
-  if (over_ || !has_room()) return false;
-  encoder_.Ping(payload, output_);
+  if (over_ || outbox_.size() > options().max_send_buffer) return false;
+  outbox_.Ping(payload);
   Wake();
   return true;
 }
@@ -273,7 +284,7 @@ bool Session::Ping(std::string_view payload) {
 void Session::Close(CloseCode code, std::string_view reason) {
   if (over_) return;
   EndAs(code, reason);
-  encoder_.Close(code, reason, output_);
+  outbox_.Close(code, reason);
   close_sent_ = true;
   Wake();
 }
@@ -291,14 +302,16 @@ void Session::EndAs(CloseCode code, std::string_view reason) {
 // RFC 6455 §5.5.1, §7.1.1: answer it, and as the server end the connection.
 void Session::OnPeerClose() {
   EndAs(decoder_.close_code(), decoder_.close_reason());
-  if (!close_sent_) encoder_.Close(decoder_.close_code(), {}, output_);
+  outbox_.Abandon();  // RFC 6455 §5.5.1: it need not process what is left.
+  outbox_.Close(decoder_.close_code(), {});
   close_sent_ = true;
   finish_ = true;
 }
 
 void Session::Fail(CloseCode code, std::string_view reason) {
   EndAs(code, reason);
-  if (!close_sent_) encoder_.Close(code, reason, output_);
+  outbox_.Abandon();
+  outbox_.Close(code, reason);
   close_sent_ = true;
   finish_ = true;
 }

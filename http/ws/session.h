@@ -28,6 +28,7 @@
 #include "http/wire/buffer.h"
 #include "http/ws/codec.h"
 #include "http/ws/options.h"
+#include "http/ws/outbox.h"
 #include "http/ws/socket.h"
 
 namespace corelane::ws::internal {
@@ -60,10 +61,10 @@ class Session {
   // Only while wants_input(). `bytes` stay where they are until it is so again.
   void OnInput(std::string_view bytes, Instant now);
   void OnInputEnd(Instant now);
-  std::string_view output() const { return output_.view(); }
-  void OnSent(size_t size) { output_.Consume(size); }
+  std::string_view output() const { return outbox_.view(); }
+  void OnSent(size_t size) { outbox_.Consume(size); }
   // All is said, and sent: end the connection.
-  bool finished() const { return finish_ && output_.empty(); }
+  bool finished() const { return finish_ && outbox_.empty(); }
   Instant NextDeadline() const;
   // The next Advance has something new to say; never called within the functions above.
   void set_wake(void (*wake)(void*), void* context) {
@@ -81,9 +82,11 @@ class Session {
   bool over() const { return over_; }
   bool has_message() const { return ready_; }
   std::optional<Message> TakeMessage();
+  // A message too large for one frame stays the handler's until sent().
   bool Submit(const Message& message);
-  bool has_room() const { return output_.size() <= options().send_buffer; }
+  bool sent() const { return !outbox_.lent() && outbox_.has_room(); }
   bool TrySubmit(const Message& message);
+  size_t buffered() const { return outbox_.size(); }
   void Close(CloseCode code, std::string_view reason);
   bool Ping(std::string_view payload);
 
@@ -164,9 +167,8 @@ class Session {
 
   // Bytes.
   Decoder decoder_;
-  Encoder encoder_;
+  Outbox outbox_;
   std::string_view input_;
-  http::Buffer output_;
   bool ready_ = false;  // A message waits in the decoder.
   http::Buffer lent_;   // The message that the handler has.
   std::array<char, kMaxControlPayload> pong_{};
@@ -174,9 +176,9 @@ class Session {
   bool pong_due_ = false;
 
   // The end.
-  bool over_ = false;  // For the handler.
-  bool close_sent_ = false;
-  bool finish_ = false;  // Nothing more is said or heard.
+  bool over_ = false;        // For the handler.
+  bool close_sent_ = false;  // Or behind what is still to be sent.
+  bool finish_ = false;      // Nothing more is said or heard.
   CloseCode close_code_ = CloseCode::kNoCode;
   std::string close_reason_;
 

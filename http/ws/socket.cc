@@ -16,7 +16,7 @@ std::optional<Message> Socket::ReceiveAwaiter::await_resume() { return session_.
 
 bool Socket::SendAwaiter::await_ready() {
   sent_ = session_.Submit(message_);
-  return sent_ ? session_.has_room() : session_.MayRefuse();
+  return sent_ ? session_.sent() : session_.MayRefuse();
 }
 void Socket::SendAwaiter::await_suspend(std::coroutine_handle<> waiter) {
   session_.Suspend(Session::Waiting::kRoom, {}, waiter);
@@ -36,7 +36,7 @@ bool Socket::Ping(std::string_view payload) { return session_.Ping(payload); }
 bool Socket::open() const { return !session_.over(); }
 CloseCode Socket::close_code() const { return session_.close_code(); }
 std::string_view Socket::close_reason() const { return session_.close_reason(); }
-size_t Socket::buffered() const { return session_.output().size(); }
+size_t Socket::buffered() const { return session_.buffered(); }
 std::string_view Socket::subprotocol() const { return session_.subprotocol(); }
 bool Socket::compressed() const { return session_.compressed(); }
 const http::Request& Socket::request() const { return session_.request(); }

@@ -13,7 +13,8 @@
 // Receive, Send and Sleep are for the handler's own coroutine and what it awaits: one of them at a
 // time. The rest may be called from anywhere on the connection's thread, at any time until the
 // handler has ended; none of it resumes a handler before it returns. A message is always sent
-// whole.
+// whole, in several frames where it is longer than Options::fragment_size, with nothing but pings,
+// pongs and the close frame between them.
 //
 // The connection's end shows as nullopt from Receive and false from the others. A handler that goes
 // on all the same is destroyed where it waits, after a thousand such answers. If it waits for
@@ -92,9 +93,9 @@ class Socket {
   // is valid until the next Receive. At most one message more is taken from the client ahead of
   // that.
   [[nodiscard]] ReceiveAwaiter Receive() { return ReceiveAwaiter(session_); }
-  // Awaits until no more than Options::send_buffer bytes wait to be sent, this message among them.
-  // False: the connection has been closed, and the message may not have arrived. Text must be
-  // UTF-8.
+  // Awaits until no more than Options::send_buffer bytes wait to be sent, this message among them;
+  // what it points to must stay until then. False: the connection has been closed, and the message
+  // may not have arrived. Text must be UTF-8.
   SendAwaiter Send(Message message) { return SendAwaiter(session_, message); }
   SendAwaiter SendText(std::string_view text) { return Send({MessageType::kText, text}); }
   SendAwaiter SendBinary(std::string_view data) { return Send({MessageType::kBinary, data}); }
@@ -111,7 +112,8 @@ class Socket {
   // received after. A code that may not be sent (IsSendable) makes a close frame without one; of
   // the reason, at most kMaxCloseReason bytes are sent.
   void Close(CloseCode code = CloseCode::kNormal, std::string_view reason = {});
-  // A ping with at most kMaxControlPayload bytes; the answer only counts as a sign of life.
+  // A ping with at most kMaxControlPayload bytes; the answer only counts as a sign of life. False
+  // where more than Options::max_send_buffer bytes wait, or the connection has been closed.
   bool Ping(std::string_view payload = {});
 
   bool open() const;
