@@ -100,7 +100,7 @@ class Tunnel {
       const char first = message->data.empty() ? ' ' : message->data[0];
       if (first == 't') socket.TrySend(*message);
       if (first == 'p') socket.Ping(message->data);
-      if (first == 'c') socket.Close(CloseCode::kNormal, message->data);
+      if (first == 'c' && message->text()) socket.Close(CloseCode::kNormal, message->data);
       if (first == 'r') co_return;
       co_await socket.Send(*message);
     }

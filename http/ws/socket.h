@@ -110,7 +110,7 @@ class Socket {
   bool TrySendBinary(std::string_view data) { return TrySend({MessageType::kBinary, data}); }
   // Begins the close handshake, once: what was sent before still goes out; nothing can be sent or
   // received after. A code that may not be sent (IsSendable) makes a close frame without one; of
-  // the reason, at most kMaxCloseReason bytes are sent.
+  // the reason, which must be UTF-8, at most kMaxCloseReason bytes are sent.
   void Close(CloseCode code = CloseCode::kNormal, std::string_view reason = {});
   // A ping with at most kMaxControlPayload bytes; the answer only counts as a sign of life. False
   // where more than Options::max_send_buffer bytes wait, or the connection has been closed.
