@@ -26,7 +26,14 @@ enum FrameType : uint8_t {
 };
 
 constexpr uint8_t kAck = 0x1;
+constexpr uint8_t kEndStream = 0x1;
 constexpr uint8_t kEndHeaders = 0x4;
+
+// Streams of a client that it has not ended. Those that the server has reset are among them until
+// they are forgotten, so it is more than there may be at a time.
+size_t MostPeerStreams(const SessionOptions& options) {
+  return std::clamp<size_t>(size_t{2} * options.max_concurrent_streams, 256, 4096);
+}
 
 }  // namespace
 
@@ -38,7 +45,8 @@ FrameScanner::FrameScanner(bool server, const SessionOptions& options, SessionSt
       pings_(options.pings),
       settings_(options.settings),
       useless_(options.useless_frames),
-      preface_left_(server ? kPreface.size() : 0) {}
+      preface_left_(server ? kPreface.size() : 0),
+      streams_(MostPeerStreams(options)) {}
 
 size_t FrameScanner::Scan(std::string_view bytes, Instant now) {
   size_t at = 0;
@@ -92,8 +100,10 @@ bool FrameScanner::OnFrame(const FrameHeader& frame, Instant now) {
     case kRstStream:
       // A client asks for nothing that a server's resets could cost it.
       if (!server_) return true;
+      streams_.End(frame.stream_id);
       return Limit(resets_, now, stats_.reset_floods, "too many RST_STREAM frames");
     case kData:
+      return !server_ || OnClientData(frame);
     case kPushPromise:
     case kGoAway:
     case kWindowUpdate:
@@ -108,7 +118,7 @@ bool FrameScanner::OnFieldBlock(const FrameHeader& frame, Instant now) {
   if (frame.type == kHeaders) {
     continuations_ = 0;
     block_since_ = now;
-    if (server_ && !OnStreamId(frame.stream_id)) return false;
+    if (server_ && !OnClientHeaders(frame)) return false;
   } else if (++continuations_ > max_continuations_) {
     ++stats_.continuation_floods;
     return Fail(ErrorCode::kEnhanceYourCalm, "too many CONTINUATION frames");
@@ -117,22 +127,35 @@ bool FrameScanner::OnFieldBlock(const FrameHeader& frame, Instant now) {
   return Limit(useless_, now, stats_.useless_frame_floods, "too many frames of no use");
 }
 
-// RFC 9113 §5.1.1: a new stream's id is greater than all before, and closes those that it skips.
-bool FrameScanner::OnStreamId(uint32_t id) {
-  if (id % 2 == 0) return true;
-  if (id > last_stream_id_) {
-    const uint32_t expected = last_stream_id_ == 0 ? 1 : last_stream_id_ + 2;
-    if (id > expected) {
-      gaps_[next_gap_] = {expected, id - 2};
-      next_gap_ = (next_gap_ + 1) % kMaxGaps;
-    }
-    last_stream_id_ = id;
-    return true;
-  }
-  for (const Gap& gap : gaps_) {
-    if (id >= gap.first && id <= gap.last) {
+bool FrameScanner::OnClientHeaders(const FrameHeader& frame) {
+  if (frame.stream_id % 2 == 0) return true;  // The session knows what is wrong with that.
+  const bool ends = (frame.flags & kEndStream) != 0;
+  switch (streams_.Look(frame.stream_id)) {
+    case PeerStreams::State::kIdle:
+      streams_.Open(frame.stream_id, ends);
+      return true;
+    case PeerStreams::State::kOpen:  // Trailers.
+      if (ends) streams_.End(frame.stream_id);
+      return true;
+    case PeerStreams::State::kClosed:
+      return Fail(ErrorCode::kStreamClosed, "HEADERS: the stream is closed");
+    case PeerStreams::State::kSkipped:  // RFC 9113 §5.1.1
       return Fail(ErrorCode::kProtocolError, "HEADERS: stream id lower than that of one before");
-    }
+  }
+  return true;
+}
+
+bool FrameScanner::OnClientData(const FrameHeader& frame) {
+  if (frame.stream_id % 2 == 0) return true;
+  switch (streams_.Look(frame.stream_id)) {
+    case PeerStreams::State::kIdle:
+      return true;
+    case PeerStreams::State::kOpen:
+      if ((frame.flags & kEndStream) != 0) streams_.End(frame.stream_id);
+      return true;
+    case PeerStreams::State::kClosed:
+    case PeerStreams::State::kSkipped:
+      return Fail(ErrorCode::kStreamClosed, "DATA: the stream is closed");
   }
   return true;
 }

@@ -17,6 +17,7 @@
 #include "core/time.h"
 #include "http/h2/error_code.h"
 #include "http/h2/options.h"
+#include "http/h2/peer_streams.h"
 #include "http/h2/rate_limit.h"
 
 namespace corelane::h2 {
@@ -37,7 +38,6 @@ class FrameScanner {
 
  private:
   static constexpr size_t kHeaderSize = 9;
-  static constexpr size_t kMaxGaps = 16;
 
   struct FrameHeader {
     uint32_t length;
@@ -45,17 +45,14 @@ class FrameScanner {
     uint8_t flags;
     uint32_t stream_id;
   };
-  // Ids that a client has skipped: closed for ever (RFC 9113 §5.1.1).
-  struct Gap {
-    uint32_t first = 0;
-    uint32_t last = 0;
-  };
 
   // Each returns false after a violation.
   bool OnFrame(const FrameHeader& frame, Instant now);
   bool OnFieldBlock(const FrameHeader& frame, Instant now);
   void OnFrameEnd();
-  bool OnStreamId(uint32_t id);
+  // What a client may send on this stream (RFC 9113 §5.1).
+  bool OnClientHeaders(const FrameHeader& frame);
+  bool OnClientData(const FrameHeader& frame);
   bool Fail(ErrorCode code, std::string_view reason);
   bool Limit(TokenBucket& bucket, Instant now, uint64_t& counter, std::string_view reason);
 
@@ -73,9 +70,7 @@ class FrameScanner {
   uint32_t continuations_ = 0;
   Instant block_since_ = kNever;
   bool block_ends_ = false;  // With the frame that is being received.
-  uint32_t last_stream_id_ = 0;
-  std::array<Gap, kMaxGaps> gaps_{};  // A ring: a client makes none unless it means harm.
-  size_t next_gap_ = 0;
+  PeerStreams streams_;      // Of a client.
   Violation violation_;
 };
 

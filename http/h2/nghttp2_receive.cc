@@ -29,6 +29,12 @@ int Nghttp2Session::OnBeginHeaders(const nghttp2_frame& frame) {
   if (ending_) return 0;
   block_.Clear();
   if (frame.hd.type != NGHTTP2_HEADERS || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (open_streams_ >= options_.max_concurrent_streams) {  // RFC 9113 §5.1.2
+    ++stats_.refused_streams;
+    static_cast<void>(nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE,
+                                                frame.hd.stream_id, NGHTTP2_REFUSED_STREAM));
+    return kDropBlock;
+  }
   Nghttp2Stream* stream = NewStream();
   stream->id_ = static_cast<uint32_t>(frame.hd.stream_id);
   return nghttp2_session_set_stream_user_data(session_.get(), frame.hd.stream_id, stream);

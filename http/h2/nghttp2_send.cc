@@ -242,6 +242,7 @@ ssize_t Nghttp2Session::ReadBody(Nghttp2Stream& stream, size_t length, uint32_t&
       break;
   }
   flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  body_bytes_sent_ += result.size;
   return static_cast<ssize_t>(result.size);
 }
 

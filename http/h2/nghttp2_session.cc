@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/bytes.h"
 #include "core/check.h"
 
 namespace corelane::h2 {
@@ -11,6 +12,8 @@ namespace {
 constexpr size_t kFeedSize = 16 << 10;  // Between two looks at the queue of answers.
 constexpr size_t kMaxSpareStreams = 32;
 constexpr size_t kMaxSpareBuffer = 16 << 10;
+constexpr uint32_t kNoStreamLimit = 0xffffffff;
+constexpr size_t kHeaderSize = 9;  // Of a frame (RFC 9113 §4.1).
 
 Nghttp2Session& Self(void* user_data) { return *static_cast<Nghttp2Session*>(user_data); }
 const uint8_t* Bytes(std::string_view text) {
@@ -29,6 +32,9 @@ nghttp2_option* NewLibraryOptions() {
   nghttp2_option_set_max_outbound_ack(option, std::numeric_limits<uint32_t>::max());
   nghttp2_option_set_max_continuations(option, std::numeric_limits<uint32_t>::max());
   nghttp2_option_set_max_settings(option, 32);
+  // It would keep as many as the limit of streams, which it does not know. FrameScanner tells
+  // frames on closed streams.
+  nghttp2_option_set_no_closed_streams(option, 1);
   return option;
 }
 
@@ -140,7 +146,10 @@ void Nghttp2Session::SubmitPreface() {
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options_.max_header_list_size},
   };
   if (server_) {
-    settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams});
+    // Where the client has acknowledged a limit, the library ends the connection for one stream
+    // more, and RFC 9113 §5.1.2 asks for a stream error: OnBeginHeaders counts, and AnnounceLimit
+    // puts the number where the client sees it.
+    settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kNoStreamLimit});
     if (options_.enable_connect_protocol) {
       settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
     }
@@ -203,6 +212,7 @@ void Nghttp2Session::Pump() {
     }
     if (size == 0) break;
     out_.Append(Text(bytes, static_cast<size_t>(size)));
+    if (server_ && !limit_announced_) AnnounceLimit(static_cast<size_t>(size));
   }
   if (!goaway_sent_) return;
   if (end_code_ != ErrorCode::kNoError) {
@@ -210,6 +220,19 @@ void Nghttp2Session::Pump() {
     handler_.OnConnectionError(end_code_, end_reason_);
   }
   CloseAll(end_code_ == ErrorCode::kNoError ? ErrorCode::kCancel : end_code_);
+}
+
+// The output's last `size` bytes are a frame.
+void Nghttp2Session::AnnounceLimit(size_t size) {
+  constexpr size_t kEntrySize = 6;  // RFC 9113 §6.5.1
+  auto* const frame = reinterpret_cast<uint8_t*>(out_.data() + out_.size() - size);
+  if (size < kHeaderSize || frame[3] != NGHTTP2_SETTINGS || (frame[4] & NGHTTP2_FLAG_ACK) != 0)
+    return;
+  for (size_t at = kHeaderSize; at + kEntrySize <= size; at += kEntrySize) {
+    if (LoadBe16(frame + at) != NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) continue;
+    StoreBe32(frame + at + 2, options_.max_concurrent_streams);
+    limit_announced_ = true;
+  }
 }
 
 bool Nghttp2Session::DeliverWritable() {

@@ -101,6 +101,7 @@ class Nghttp2Session final : public Session {
   void Ping(const PingPayload& payload) override;
   const PeerSettings& peer_settings() const override { return peer_settings_; }
   size_t open_streams() const override { return open_streams_; }
+  uint64_t body_bytes_sent() const override { return body_bytes_sent_; }
   Instant fields_since() const override {
     return ending_ ? kNever : scanner_.field_block_since();  // Nothing is received any more.
   }
@@ -135,6 +136,7 @@ class Nghttp2Session final : public Session {
 
   // Sending.
   void Pump();
+  void AnnounceLimit(size_t size);
   bool DeliverWritable();
   ssize_t ReadBody(Nghttp2Stream& stream, size_t length, uint32_t& flags);
   void EndBody(Nghttp2Stream& stream, uint32_t& flags);
@@ -180,7 +182,9 @@ class Nghttp2Session final : public Session {
   uint32_t widest_window_ = 0;  // Before the SETTINGS that are being received.
 
   http::Buffer out_;
+  uint64_t body_bytes_sent_ = 0;
   std::vector<nghttp2_nv> nva_;
+  bool limit_announced_ = false;
   bool draining_ = false;
   bool drain_ping_ = false;  // Follows the notice, or is on its way.
   bool ending_ = false;      // GOAWAY is queued: no more events but closes.

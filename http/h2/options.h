@@ -11,7 +11,9 @@
 namespace corelane::h2 {
 
 struct SessionOptions {
-  // Announced in SETTINGS (RFC 9113 §6.5.2). A stream beyond the number is refused.
+  // Announced in SETTINGS (RFC 9113 §6.5.2). A stream beyond the number is reset with
+  // REFUSED_STREAM, whether its client has seen the SETTINGS or not, and the connection goes on
+  // (§5.1.2), as long as these resets stay within `resets`.
   uint32_t max_concurrent_streams = 100;
   uint32_t initial_window_size = 256 << 10;      // Of each stream.
   uint32_t connection_window_size = 1024 << 10;  // Raised by WINDOW_UPDATE right after SETTINGS.

@@ -244,6 +244,8 @@ class Session {
   virtual const PeerSettings& peer_settings() const = 0;
   // Streams that are not yet closed.
   virtual size_t open_streams() const = 0;
+  // Bytes of bodies that have gone into Output.
+  virtual uint64_t body_bytes_sent() const = 0;
   // By the caller's time, when the fields began that have come in part; kNever: none have. For
   // deadlines against peers that send them slowly.
   virtual Instant fields_since() const = 0;

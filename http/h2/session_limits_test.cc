@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "http/h2/session_test_fixture.h"
 
@@ -14,6 +16,7 @@ using namespace testing;  // The fixture's frames.
 using std::chrono::seconds;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using namespace std::string_literals;
@@ -194,14 +197,39 @@ TEST(Limits, ConcurrentStreams) {
   EXPECT_EQ(server.stats.malformed, 0u);
 }
 
-// For one that has acknowledged the limit, RFC 9113 §5.4.1 leaves a connection error.
+// RFC 9113 §5.1.2: a stream error, and the connection goes on.
 TEST(Limits, ConcurrentStreamsOnceAcknowledged) {
   SessionOptions options;
   options.max_concurrent_streams = 1;
   LoneServer server(options);
   server.Start();
   EXPECT_THAT(server.Answer(Frame(kSettings, kAck, 0, "") + Request(1) + Request(3)),
-              ElementsAre("GOAWAY 0 PROTOCOL_ERROR"));
+              ElementsAre("RST_STREAM 3 REFUSED_STREAM"));
+  EXPECT_THAT(server.Answer(Frame(kRstStream, 0, 1, Be(8, 4)) + Request(5)), IsEmpty());
+  EXPECT_EQ(server.handler.events.back(), "request 5 GET http a / end");
+}
+
+// A first flight that has not seen the SETTINGS: requests with bodies, all sent at once.
+TEST(Limits, AClientThatRacesTheSettingsKeepsItsConnection) {
+  SessionOptions options;
+  options.max_concurrent_streams = 100;
+  LoneServer server(options);
+  std::string flight;
+  for (uint32_t i = 0; i < 300; ++i) {
+    flight += Request(1 + 2 * i, kEndHeaders) + Frame(kData, 0, 1 + 2 * i, "first");
+  }
+  for (uint32_t i = 0; i < 300; ++i) flight += Frame(kData, kEndStream, 1 + 2 * i, "last");
+  server.Receive(std::string(testing::ClientStart()) + flight);
+  const std::vector<std::string> frames = server.Frames();
+  EXPECT_EQ(std::count_if(frames.begin(), frames.end(),
+                          [](const std::string& frame) {
+                            return frame.starts_with("RST_STREAM") &&
+                                   frame.ends_with("REFUSED_STREAM");
+                          }),
+            200);
+  EXPECT_THAT(frames, Not(Contains(HasSubstr("GOAWAY"))));
+  EXPECT_EQ(server.session->open_streams(), 100u);
+  EXPECT_EQ(server.stats.refused_streams, 200u);
 }
 
 TEST(Limits, APeerThatDoesNotReadCannotGrowTheQueue) {

@@ -98,6 +98,46 @@ TEST(StreamStates, HeadersAfterTheEndAreStreamClosed) {
   EXPECT_THAT(AnswerTo(Request(1) + Request(1)), ElementsAre("GOAWAY 0 STREAM_CLOSED"));
 }
 
+// RFC 9113 §5.1: however long ago the client has ended or reset it.
+TEST(StreamStates, FramesOnStreamsOfOldAreStreamClosed) {
+  for (const std::string& end :
+       {Request(1), Request(1, kEndHeaders) + Frame(kData, kEndStream, 1, "x"),
+        Request(1, kEndHeaders) + Frame(kRstStream, 0, 1, Be(8, 4))}) {
+    for (const std::string& late : {Request(1), Frame(kData, 0, 1, "x"), Frame(kData, 0, 1, "")}) {
+      SessionOptions options;
+      LoneServer server(options);
+      server.Start();
+      server.Receive(end);
+      for (uint32_t id = 3; id < 4000; id += 2) {
+        server.Receive(Request(id));
+        Stream* const stream = server.handler.last;
+        ASSERT_EQ(stream->id(), id);
+        static_cast<void>(server.session->SubmitResponse(*stream, 200, {}, Body::None()));
+        static_cast<void>(server.Frames());
+      }
+      EXPECT_THAT(server.Answer(late), ElementsAre("GOAWAY 0 STREAM_CLOSED"));
+    }
+  }
+}
+
+// RFC 9113 §5.1: what it had under way before it saw the reset is to be ignored.
+TEST(StreamStates, FramesOnStreamsThatWeHaveResetAreIgnored) {
+  SessionOptions options;
+  options.resets = {100000, 100000};
+  LoneServer server(options);
+  server.Start();
+  for (uint32_t id = 1; id < 4000; id += 2) {
+    server.Receive(Request(id, kEndHeaders));
+    Stream* const stream = server.handler.last;
+    ASSERT_EQ(stream->id(), id);
+    server.session->Reset(*stream, ErrorCode::kCancel);
+    static_cast<void>(server.Frames());
+  }
+  for (const uint32_t id : {3999u, 3001u, 5u, 1u}) {
+    EXPECT_THAT(server.Answer(Frame(kData, 0, id, "late") + Request(id)), IsEmpty()) << id;
+  }
+}
+
 TEST(StreamStates, ContinuationWithoutHeadersIsAConnectionError) {
   EXPECT_THAT(AnswerTo(Frame(kContinuation, kEndHeaders, 1, "")),
               ElementsAre("GOAWAY 0 PROTOCOL_ERROR"));
