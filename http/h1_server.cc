@@ -16,7 +16,12 @@ constexpr size_t kFlushBytes = 64 << 10;  // Responses gather up to this.
 
 H1Server::H1Server(const Router& router, const ServerOptions& options, ServerStats& stats,
                    const ConnectionInfo& connection)
-    : router_(router), options_(options), stats_(stats), connection_(connection) {
+    : router_(router),
+      options_(options),
+      stats_(stats),
+      connection_(connection),
+      pace_(std::max(options.response_grace, options.write_timeout),
+            options.response_bytes_per_second) {
   parser_.Start(options_.head);
 }
 
@@ -95,6 +100,8 @@ void H1Server::OnRead(size_t size, Instant now) {
 void H1Server::OnWritten(size_t size, Instant now) {
   now_ = now;
   writing_ = false;
+  pace_.OnTaken(size, now);
+  pace_.Pause(now);
   if (failed_) return;
   const size_t from_head = std::min(size, out_.size());
   out_.Consume(from_head);
@@ -160,8 +167,11 @@ void H1Server::Stop() {
 }
 
 H1Server::Step H1Server::Write() {
-  if (!writing_) write_until_ = now_ + options_.write_timeout;
-  deadline_ = write_until_;
+  if (!writing_) {
+    write_until_ = now_ + options_.write_timeout;
+    pace_.Begin(now_);
+  }
+  deadline_ = std::min(write_until_, pace_.due());
   return std::exchange(writing_, true) ? IoAction::kWait : IoAction::kWrite;
 }
 
@@ -204,6 +214,7 @@ H1Server::Step H1Server::StepHead() {
 }
 
 H1Server::Step H1Server::ReadMoreHead() {
+  pace_.CaughtUp();
   if (in_.empty()) {
     head_since_ = kNever;
     if (!reading_) in_.Prepare(kHeadBuffer);
@@ -420,6 +431,7 @@ bool H1Server::Drive(Task<T>& task, Step& step) {
 }
 
 H1Server::Step H1Server::Await() {
+  pace_.CaughtUp();  // All that there was has been written.
   if (wait_.Over(now_, stopping_)) return std::nullopt;
   Step step;
   deadline_ = kNever;

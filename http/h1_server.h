@@ -21,6 +21,7 @@
 #include "http/h1/serializer.h"
 #include "http/handler_wait.h"
 #include "http/message.h"
+#include "http/response_pace.h"
 #include "http/router.h"
 #include "http/server_engine.h"
 #include "http/server_options.h"
@@ -164,7 +165,8 @@ class H1Server final : public ServerEngine, private HandlerContext {
   Instant head_since_ = kNever;
   Instant linger_until_ = kNever;
   Instant write_until_ = kNever;  // Of the write that is under way.
-  Instant body_until_ = kNever;   // Of the wait for more of a body.
+  ResponsePace pace_;
+  Instant body_until_ = kNever;  // Of the wait for more of a body.
   Phase phase_ = Phase::kHead;
   HandlerWait wait_;
   bool reading_ = false;

@@ -75,6 +75,50 @@ TEST_F(H1ServerTest, AClientThatDoesNotReadIsClosed) {
   EXPECT_TRUE(closed_);
 }
 
+TEST_F(H1ServerTest, AClientBelowTheMinimumRateIsClosed) {
+  options_.response_bytes_per_second = 100;
+  options_.response_grace = seconds(40);
+  for (const char* path : {"/large", "/stream/50000"}) {
+    taking_ = false;
+    Restart();
+    Give(std::string("GET ") + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    take_limit_ = 1500;  // In 10 s: above the rate.
+    for (int i = 0; i < 10; ++i) {
+      now_ += seconds(10);
+      ASSERT_LT(now_, engine_->deadline()) << path;
+      Take();
+      Run();
+    }
+    take_limit_ = 500;  // Half the rate: the grace lasts for 80 s.
+    int rounds = 0;
+    while (now_ + seconds(10) < engine_->deadline()) {
+      now_ += seconds(10);
+      Take();
+      Run();
+      ASSERT_LT(++rounds, 20);
+    }
+    EXPECT_GE(rounds, 6) << path;
+    PassDeadline();
+    EXPECT_TRUE(closed_);
+  }
+  EXPECT_EQ(stats_.timeouts, 2u);
+}
+
+TEST_F(H1ServerTest, WhoHasCaughtUpHasTheWholeGrace) {
+  options_.response_bytes_per_second = 100;
+  options_.response_grace = seconds(40);
+  for (int i = 0; i < 5; ++i) {
+    taking_ = false;
+    if (i == 0) Restart();
+    Give("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    now_ += seconds(25);
+    EXPECT_LT(now_, engine_->deadline());
+    taking_ = true;
+    Run();
+    EXPECT_FALSE(closed_);
+  }
+}
+
 TEST_F(H1ServerTest, AClientThatLeavesMidBodyIsNotAnswered) {
   for (const char* path : {"/plain", "/read"}) {
     Restart();

@@ -40,6 +40,8 @@ class H2Exchange final : private HandlerContext, private h2::DataSource {
   void Advance();
   // Looks again whether it can go on: the server stops.
   void OnStop();
+  // A response is under way, and not for want of anything from its handler.
+  bool waits_for_client() const { return stall_until_ != kNever; }
   Instant due() const;
   void OnTime(Instant now);
 

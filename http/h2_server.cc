@@ -12,6 +12,8 @@ H2Server::H2Server(const Router& router, const ServerOptions& options, ServerSta
       stats_(stats),
       connection_(connection),
       session_(h2::Session::Server(options.h2, *this, stats.h2)),
+      pace_(std::max(options.response_grace, options.write_timeout),
+            options.response_bytes_per_second),
       read_buffer_(new char[kReadBuffer]) {}
 
 H2Server::~H2Server() = default;
@@ -54,10 +56,12 @@ IoAction H2Server::Next(Instant now, int64_t unix_seconds) {
 void H2Server::Gather() {
   while (out_.size() < options_.h2.output_size) {
     const std::string_view bytes = session_->Output();
-    if (bytes.empty()) return;
+    if (bytes.empty()) break;
     out_.Append(bytes);
     session_->OnWritten(bytes.size());
   }
+  const uint64_t bodies = session_->body_bytes_sent();
+  bodies_ahead_ += bodies - std::exchange(bodies_seen_, bodies);
 }
 
 void H2Server::RunReady() {
@@ -79,8 +83,19 @@ Instant H2Server::FieldsDue() const {
   return since == kNever ? kNever : since + options_.head_timeout;
 }
 
+// A response waits for the transport, or for the windows that its client gives. Only what it takes
+// of bodies tells how fast it is: the answers to its pings do not.
+void H2Server::UpdatePace() {
+  const bool waits =
+      bodies_ahead_ > 0 || std::any_of(live_.begin(), live_.end(), [](const H2Exchange& exchange) {
+        return exchange.waits_for_client();
+      });
+  waits ? pace_.Begin(now_) : pace_.CaughtUp();
+}
+
 void H2Server::UpdateDeadline() {
-  deadline_ = std::min(writing_ ? write_until_ : kNever, FieldsDue());
+  UpdatePace();
+  deadline_ = std::min({writing_ ? write_until_ : kNever, FieldsDue(), pace_.due()});
   if (live_.empty()) {
     deadline_ = std::min(deadline_, active_at_ + options_.idle_timeout);
     return;
@@ -116,6 +131,9 @@ void H2Server::OnWritten(size_t size, Instant now) {
   now_ = now;
   writing_ = false;
   active_at_ = now;
+  const uint64_t of_bodies = std::min<uint64_t>(size, bodies_ahead_);
+  bodies_ahead_ -= of_bodies;
+  pace_.OnTaken(of_bodies, now);
   if (!failed_) out_.Consume(size);
 }
 
@@ -135,9 +153,21 @@ void H2Server::OnDeadline(Instant now) {
     if (now >= active_at_ + options_.idle_timeout)
       session_->GoAway(h2::ErrorCode::kNoError, "idle");
   } else {
-    for (H2Exchange& exchange : live_) exchange.OnTime(now);
+    OnExchangesDue(now);
   }
   in_event_ = false;
+}
+
+// Who stalls some streams loses these first.
+void H2Server::OnExchangesDue(Instant now) {
+  bool any = false;
+  for (H2Exchange& exchange : live_) {
+    any = any || exchange.due() <= now;
+    exchange.OnTime(now);
+  }
+  if (any || now < pace_.due()) return;
+  ++stats_.timeouts;
+  OnFailure();
 }
 
 void H2Server::OnFailure() {

@@ -22,6 +22,7 @@
 #include "http/h2/session.h"
 #include "http/h2_exchange.h"
 #include "http/message.h"
+#include "http/response_pace.h"
 #include "http/router.h"
 #include "http/server_engine.h"
 #include "http/server_options.h"
@@ -70,6 +71,9 @@ class H2Server final : public ServerEngine, private h2::Handler {
   // Behind the last byte: the client's end, within bounds.
   IoAction End();
   void UpdateDeadline();
+  void OnExchangesDue(Instant now);
+  // Holds what the client has taken of bodies against the minimum rate.
+  void UpdatePace();
   // When fields that have come in part must be whole.
   Instant FieldsDue() const;
 
@@ -83,6 +87,9 @@ class H2Server final : public ServerEngine, private h2::Handler {
   int64_t unix_seconds_ = 0;
   Instant active_at_ = kNever;  // When something last moved.
   Instant write_until_ = kNever;
+  ResponsePace pace_;
+  uint64_t bodies_seen_ = 0;   // Of session_->body_bytes_sent().
+  uint64_t bodies_ahead_ = 0;  // Of these, gathered and not yet taken.
   Instant linger_until_ = kNever;
   uint64_t lingered_ = 0;
   uint64_t requests_ = 0;

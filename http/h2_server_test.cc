@@ -306,6 +306,37 @@ TEST_F(H2ServerTest, AClientThatDoesNotReadLosesItsStreamOnly) {
   EXPECT_THAT(Exchange()[0], HasSubstr("response 200 "));
 }
 
+// It opens its windows by a few bytes at a time, and pings so as to look busy.
+TEST_F(H2ServerTest, AClientBelowTheMinimumRateIsClosed) {
+  options_.response_bytes_per_second = 100;
+  options_.response_grace = seconds(40);
+  got_.log_data = false;
+  client_options_.initial_window_size = 1000;
+  Restart();
+  h2::Stream* const stream = Ask("/large");
+  Exchange();
+  for (const size_t opened : {1000, 500}) {  // In 10 s: the rate, and half of it.
+    int rounds = 0;
+    while (!closed_ && now_ + seconds(10) < server_->deadline() && rounds < 30) {
+      ++rounds;
+      now_ += seconds(10);
+      if (stream->unconsumed() >= opened) client_->Consume(*stream, opened);
+      client_->Ping({});
+      Exchange();
+    }
+    if (opened == 1000) {
+      EXPECT_EQ(rounds, 30);
+    } else {
+      EXPECT_GE(rounds, 6);
+      EXPECT_LT(rounds, 12);
+    }
+  }
+  PassDeadline();
+  Run();
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(stats_.timeouts, 1u);
+}
+
 TEST_F(H2ServerTest, ATransportThatTakesNothingIsClosed) {
   taking_ = false;
   Ask("/hello");

@@ -31,6 +31,12 @@ struct ServerOptions {
   uint64_t body_bytes_per_second = 1024;
   // Without a byte of the response taken by the client: closed.
   Duration write_timeout = std::chrono::seconds(30);
+  // So is a client that takes what waits for it at less than so many bytes a second, when it has
+  // been behind for the grace, which is write_timeout at least (response_pace.h). 0: any rate will
+  // do. Of HTTP/2 the streams' bodies count, all together: they wait for windows, too. What a
+  // handler has not yet produced waits for nobody.
+  uint64_t response_bytes_per_second = 128;
+  Duration response_grace = std::chrono::seconds(30);
   // How long to wait for the client's end after ours, and how much of what it sends to swallow, so
   // that a reset does not destroy the last response (RFC 9112 §9.6).
   Duration linger_timeout = std::chrono::seconds(2);
