@@ -22,7 +22,7 @@ boost::system::error_code InProgress() { return {EINPROGRESS, boost::system::sys
 Call::Call(ClientCore& core, OutgoingRequest request, std::unique_ptr<SendDone> done)
     : core_(&core),
       request_(std::move(request)),
-      source_(request_.source()),
+      source_(request_.upgrade().empty() ? request_.source() : request_.tunnel()),
       send_done_(std::move(done)),
       phase_deadline_([](void* self) { static_cast<Call*>(self)->OnPhaseTimeout(); }, this),
       total_deadline_([](void* self) { static_cast<Call*>(self)->OnTotalTimeout(); }, this) {}
@@ -66,6 +66,7 @@ void Call::Attempt() {
   const ClientOptions& options = core_->options();
   HttpVersion version = request_.version();
   if (version == HttpVersion::kAny) version = options.version;
+  if (!request_.upgrade().empty()) version = HttpVersion::kHttp1;
   const Url* const proxy = options.proxy.For(url_);
   if (proxy != nullptr && proxy->secure()) {
     return FailWith(ClientError::kBadRequest, ClientPhase::kPrepare,
@@ -136,6 +137,8 @@ bool Call::StartExchange() {
   request.body = request_.body();
   request.source = request_.source().get();
   request.has_body = request_.has_body();
+  request.upgrade = request_.upgrade();
+  request.tunnel = request_.tunnel().get();
   if (expect_) request.expect_timeout = core_->options().expect_timeout;
   source_used_ |= request.source != nullptr;
   state_ = State::kActive;
@@ -248,6 +251,7 @@ void Call::Deliver(const IncomingHead& head) {
   state_ = State::kBody;
   phase_ = ClientPhase::kBody;
   core_->deadlines_.Cancel(phase_deadline_);
+  if (tunnels()) core_->deadlines_.Cancel(total_deadline_);
   ++core_->stats_.responses;
   if (decompress_ && !head.end) {
     const auto coding = head.fields.Find("Content-Encoding");
@@ -519,6 +523,7 @@ void Call::TryRead() {
     case BodyRead::Status::kPending:
       break;
   }
+  if (tunnels()) return;
   core_->deadlines_.ArmAfter(phase_deadline_, core_->options().timeouts.read);
 }
 

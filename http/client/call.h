@@ -101,6 +101,8 @@ class Call final : public std::enable_shared_from_this<Call>,
   void OnSent() override;
   void OnFailed(const ExchangeFailure& failure) override;
 
+  // Its connection speaks another protocol now, whose silences mean nothing here.
+  bool tunnels() const { return status_ == 101; }
   bool Prepare();
   void TakeCredentials();
   void Attempt();

@@ -49,6 +49,9 @@ struct ExchangeRequest {
   std::string_view body;
   UploadSource* source = nullptr;  // Instead of `body`.
   bool has_body = false;
+  // Of HTTP/1.1: the protocol to change to, and what is sent in it after a 101.
+  std::string_view upgrade;
+  UploadSource* tunnel = nullptr;
   // Wait for 100 Continue at most so long; zero: send the body at once.
   Duration expect_timeout{};
 };

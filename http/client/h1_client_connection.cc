@@ -33,16 +33,7 @@ Exchange* H1ClientConnection::Start(const ExchangeRequest& request, ExchangeEven
   in_.Clear();
   slice_size_ = 0;
   parser_.Start(options_.limits, method_);
-  if (request_.source != nullptr) {
-    request_.source->set_ready(
-        [](void* self) {
-          auto* const connection = static_cast<H1ClientConnection*>(self);
-          if (connection->sending_ != Sending::kSourcePending) return;
-          connection->sending_ = Sending::kSource;
-          connection->Wake();
-        },
-        this);
-  }
+  ListenToSource();
   sending_ = Sending::kNothing;
   continue_deadline_ = kNever;
   if (request_.has_body && request_.expect_timeout > Duration::zero()) {
@@ -54,6 +45,18 @@ Exchange* H1ClientConnection::Start(const ExchangeRequest& request, ExchangeEven
   return this;
 }
 
+void H1ClientConnection::ListenToSource() {
+  if (request_.source == nullptr) return;
+  request_.source->set_ready(
+      [](void* self) {
+        auto* const connection = static_cast<H1ClientConnection*>(self);
+        if (connection->sending_ != Sending::kSourcePending) return;
+        connection->sending_ = Sending::kSource;
+        connection->Wake();
+      },
+      this);
+}
+
 bool H1ClientConnection::WriteHead() {
   if (!AppendRequestLine(request_.method, request_.target, out_)) return false;
   // RFC 9112 §3.2: always, and first.
@@ -61,6 +64,10 @@ bool H1ClientConnection::WriteHead() {
     return false;
   }
   if (!WriteFields()) return false;
+  if (!request_.upgrade.empty()) {
+    out_.Append("Connection: Upgrade\r\n");
+    if (!AppendField("Upgrade", request_.upgrade, out_)) return false;
+  }
   chunked_ = source_sized_ = false;
   if (request_.source != nullptr) {
     const std::optional<uint64_t> size = request_.source->size();
@@ -260,6 +267,11 @@ bool H1ClientConnection::OnHeadParsed(Instant) {
     return false;
   }
   if (head.status == 101) {
+    const std::string_view protocol = head.fields.Find("Upgrade").value_or("");
+    if (!request_.upgrade.empty() && EqualsIgnoreCase(protocol, request_.upgrade)) {
+      OnSwitch(head);
+      return false;
+    }
     Fail(ClientError::kBadResponse, "a change of protocol that was not asked for");
     return false;
   }
@@ -294,6 +306,17 @@ void H1ClientConnection::OnFinalHead(const ResponseHead& head) {
   if (head.body.kind == BodyKind::kLength) incoming.length = head.body.length;
   incoming.end = body_.done();
   events_->OnHead(incoming);
+}
+
+void H1ClientConnection::OnSwitch(ResponseHead head) {
+  head.keep_alive = false;
+  head.body = {};
+  head.body.kind = BodyKind::kUntilClose;
+  request_.source = request_.tunnel;
+  chunked_ = source_sized_ = false;
+  sending_ = Sending::kSource;
+  ListenToSource();
+  OnFinalHead(head);
 }
 
 bool H1ClientConnection::DecodeMore() {

@@ -85,12 +85,15 @@ class H1ClientConnection final : public ClientConnection, private Exchange {
   bool WriteHead();
   bool WriteFields();
   void StartBody();
+  void ListenToSource();
   void PullSource();
   void EndSource();
   void ParseHeads(Instant now);
   bool OnHeadParsed(Instant now);
   void OnInformational(const ResponseHead& head);
   void OnFinalHead(const ResponseHead& head);
+  // 101: from now on the connection is a tunnel.
+  void OnSwitch(ResponseHead head);
   bool DecodeMore();
   bool SentAll() const {
     return sending_ == Sending::kNothing && out_.empty() && body_out_.empty();

@@ -272,7 +272,7 @@ void H2ClientConnection::GatherFields(const ExchangeRequest& request) {
 
 Exchange* H2ClientConnection::Start(const ExchangeRequest& request, ExchangeEvents& events,
                                     Instant now) {
-  if (capacity() == 0) return nullptr;
+  if (capacity() == 0 || !request.upgrade.empty()) return nullptr;
   GatherFields(request);
   StreamExchange& exchange = Acquire();
   exchange.Start(request, events, now);

@@ -129,6 +129,18 @@ OutgoingRequest& OutgoingRequest::Stream(std::shared_ptr<UploadSource> source,
   return *this;
 }
 
+OutgoingRequest& OutgoingRequest::Upgrade(std::string_view protocol,
+                                          std::shared_ptr<UploadSource> source) {
+  upgrade_ = protocol;
+  tunnel_ = std::move(source);
+  if (!IsToken(protocol)) {
+    Complain("upgrade to '" + Shown(protocol) + "': expected a protocol's name, such as websocket");
+  } else if (tunnel_ == nullptr) {
+    Complain("upgrade to '" + upgrade_ + "': expected a source, not null");
+  }
+  return *this;
+}
+
 bool OutgoingRequest::idempotent() const {
   if (idempotent_) return true;
   switch (ParseMethod(method_)) {
@@ -151,6 +163,10 @@ std::string OutgoingRequest::Problem() const {
   }
   const Method method = ParseMethod(method_);
   if (method == Method::kConnect) return "method 'CONNECT': expected one for a resource";
+  if (!upgrade_.empty() && has_body_) return "upgrade to '" + upgrade_ + "': expected no body";
+  if (!upgrade_.empty() && version_ == HttpVersion::kHttp2) {
+    return "upgrade to '" + upgrade_ + "': expected HTTP/1.1, which alone has it";
+  }
   if (method == Method::kTrace && has_body_) {
     return "method 'TRACE': expected no body (RFC 9110 §9.3.8)";
   }

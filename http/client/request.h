@@ -111,6 +111,14 @@ class OutgoingRequest {
   // A streamed body. The source may be the only owner's: it lives until the request has ended.
   OutgoingRequest& Stream(std::shared_ptr<UploadSource> source, std::string_view content_type = {});
 
+  // Asks the server to change to another protocol (RFC 9110 §7.8), such as "websocket", on this
+  // connection, which is of HTTP/1.1 and nobody else's. Where the response has the status 101, its
+  // body is what the server says in that protocol, `source` is what the user says, and it is first
+  // asked for bytes then; time-outs of requests end. A source that ends leaves the other direction
+  // open; destroying the response closes the connection, which counts among those of the pool until
+  // then. Any other status: an ordinary response.
+  OutgoingRequest& Upgrade(std::string_view protocol, std::shared_ptr<UploadSource> source);
+
   // Waits for "100 Continue" before the body (RFC 9110 §10.1.1), at most as long as
   // ClientOptions::expect_timeout.
   OutgoingRequest& ExpectContinue(bool on = true) {
@@ -146,6 +154,9 @@ class OutgoingRequest {
   const std::string& body() const { return body_; }
   const std::shared_ptr<UploadSource>& source() const { return source_; }
   bool has_body() const { return has_body_; }
+  // Empty: none is asked for.
+  const std::string& upgrade() const { return upgrade_; }
+  const std::shared_ptr<UploadSource>& tunnel() const { return tunnel_; }
   bool expect_continue() const { return expect_continue_; }
   HttpVersion version() const { return version_; }
   bool idempotent() const;
@@ -170,6 +181,8 @@ class OutgoingRequest {
   FieldList fields_;
   std::string body_;
   std::shared_ptr<UploadSource> source_;
+  std::string upgrade_;
+  std::shared_ptr<UploadSource> tunnel_;
   bool has_body_ = false;
   bool expect_continue_ = false;
   bool idempotent_ = false;
