@@ -6,7 +6,10 @@
 //
 // It speaks HTTP/1.1 and HTTP/2 to its clients and keeps connections to the other server. On `ring`
 // and `kernel:` it reaches that over the kernel's sockets, on other devices over its own stack.
-// WebSockets are not passed on.
+//
+// WebSockets are passed on, also those of browsers that speak HTTP/2 (RFC 8441), to a server that
+// needs HTTP/1.1 only. That server sees its own name in Host: if it compares a page's Origin with
+// it, it must be told to allow the proxy's.
 
 #include <array>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -15,11 +18,13 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "examples/http_program.h"
+#include "examples/proxy_tunnel.h"
 #include "examples/started.h"
 #include "http/client/client.h"
 #include "http/client/kernel_connector.h"
@@ -27,6 +32,7 @@
 #include "http/client/worker_connector.h"
 #include "http/use_task.h"
 #include "http/wire/syntax.h"
+#include "http/ws/handshake.h"
 #include "runtime/flags/value.h"
 #include "runtime/steady_timer.h"
 
@@ -41,13 +47,8 @@ using runtime::WorkerExecutor;
 
 constexpr std::string_view kName = "1.1 corelane";
 
-// RFC 9110 §7.6.1: fields of one connection, and those that Connection names.
-bool IsHopByHop(std::string_view name, std::string_view connection) {
-  for (const std::string_view known :
-       {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-        "te", "trailer", "transfer-encoding", "upgrade"}) {
-    if (http::EqualsIgnoreCase(name, known)) return true;
-  }
+// Whether the value of a Connection field names it.
+bool HasOption(std::string_view connection, std::string_view name) {
   while (!connection.empty()) {
     const size_t comma = std::min(connection.find(','), connection.size());
     std::string_view option = connection.substr(0, comma);
@@ -57,6 +58,30 @@ bool IsHopByHop(std::string_view name, std::string_view connection) {
     connection.remove_prefix(std::min(comma + 1, connection.size()));
   }
   return false;
+}
+
+// RFC 9110 §7.6.1: fields of one connection, and those that Connection names.
+bool IsHopByHop(std::string_view name, std::string_view connection) {
+  for (const std::string_view known :
+       {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+        "te", "trailer", "transfer-encoding", "upgrade"}) {
+    if (http::EqualsIgnoreCase(name, known)) return true;
+  }
+  return HasOption(connection, name);
+}
+
+bool AsksForWebSocket(const Request& request) {
+  if (request.version() == http::Version::kHttp2) return request.protocol() == "websocket";
+  return http::EqualsIgnoreCase(request.Header("upgrade").value_or(""), "websocket") &&
+         HasOption(request.Header("connection").value_or(""), "upgrade");
+}
+
+// RFC 6455 §4.1: 16 random bytes.
+std::string NewWebSocketKey() {
+  std::random_device random;
+  std::string nonce(16, '\0');
+  for (char& byte : nonce) byte = static_cast<char>(random());
+  return http::Base64(nonce);
 }
 
 // What the other server answers, as it comes.
@@ -95,11 +120,13 @@ class Proxy {
  public:
   Proxy(const examples::HttpSite& site, Connector connector, std::string upstream)
       : upstream_(std::move(upstream)),
+        tunnels_(site.worker.get_executor(), connector, TunnelOptions()),
         client_(site.worker.get_executor(), std::move(connector), Options()) {
     while (upstream_.ends_with('/')) upstream_.pop_back();
   }
 
   Task<Response> Forward(const Request& request) {
+    if (AsksForWebSocket(request)) co_return co_await ForwardWebSocket(request);
     http::OutgoingRequest out(MethodName(request.method()),
                               upstream_ + std::string(request.target()));
     CopyFields(request, out);
@@ -128,6 +155,13 @@ class Proxy {
     return options;
   }
 
+  // Each tunnel has a connection to itself for as long as it lasts.
+  static http::ClientOptions TunnelOptions() {
+    http::ClientOptions options = Options();
+    options.pool.max_connections = options.pool.max_per_host = 10'000;
+    return options;
+  }
+
   static void CopyFields(const Request& request, http::OutgoingRequest& out) {
     const std::string_view connection = request.Header("connection").value_or("");
     for (const http::Field field : request.fields()) {
@@ -140,6 +174,32 @@ class Proxy {
     out.Add("X-Forwarded-Host", request.authority());
     out.Add("X-Forwarded-Proto", request.connection().secure ? "https" : "http");
     out.Add("Via", kName);
+  }
+
+  Task<Response> ForwardWebSocket(const Request& request) {
+    http::OutgoingRequest out("GET", upstream_ + std::string(request.target()));
+    CopyFields(request, out);
+    const bool http2 = request.version() == http::Version::kHttp2;
+    std::string key;
+    if (http2) {  // Which has neither the key nor its answer (RFC 8441 §5).
+      key = NewWebSocketKey();
+      out.Add("Sec-WebSocket-Key", key);
+    }
+    const auto upload = std::make_shared<examples::TunnelUpload>();
+    out.Upgrade("websocket", upload);
+    examples::Started<http::IncomingResponse<WorkerExecutor>> sent;
+    tunnels_.Send(std::move(out), sent.Handler());
+    http::IncomingResponse<WorkerExecutor> answer = co_await sent;
+    if (sent.error()) co_return Refuse(sent.error(), answer);
+    if (answer.status() != 101) co_return Pass(std::move(answer));
+    if (http2 && answer.Header("sec-websocket-accept") != ws::AcceptKey(key)) {
+      co_return Response::Static("text/plain", "the other server's handshake is wrong\n", 502);
+    }
+    const http::FieldLines fields = PassedFields(answer, http2 ? "sec-websocket-accept" : "");
+    Response response = Response::Tunnel(
+        "websocket", std::make_unique<examples::ProxyTunnel>(request, upload, std::move(answer)));
+    AddAll(fields, response);
+    co_return std::move(response);
   }
 
   // Until the other server wants no more, or the client sends no more.
@@ -163,20 +223,35 @@ class Proxy {
     return Response::Text(why + "\n", late ? 504 : 502);
   }
 
-  static Response Pass(http::IncomingResponse<WorkerExecutor> answer) {
-    Response response(answer.status());
-    const std::string connection(answer.Header("connection").value_or(""));
+  static http::FieldLines PassedFields(const http::IncomingResponse<WorkerExecutor>& answer,
+                                       std::string_view except = {}) {
+    http::FieldLines passed;
+    const std::string_view connection = answer.Header("connection").value_or("");
     for (const http::Field field : answer.fields()) {
       const bool own = http::EqualsIgnoreCase(field.name, "content-length") ||
-                       http::EqualsIgnoreCase(field.name, "date");
-      if (!own && !IsHopByHop(field.name, connection)) response.Add(field.name, field.value);
+                       http::EqualsIgnoreCase(field.name, "date") ||
+                       http::EqualsIgnoreCase(field.name, except);
+      if (!own && !IsHopByHop(field.name, connection)) passed.Add(field.name, field.value);
     }
-    response.Add("Via", kName);
+    passed.Add("Via", kName);
+    return passed;
+  }
+
+  static void AddAll(const http::FieldLines& fields, Response& response) {
+    fields.ForEach(
+        [&response](std::string_view name, std::string_view value) { response.Add(name, value); });
+  }
+
+  static Response Pass(http::IncomingResponse<WorkerExecutor> answer) {
+    Response response(answer.status());
+    AddAll(PassedFields(answer), response);
+    if (answer.status() == 426) response.Add("Upgrade", "websocket");  // Which the proxy has, too.
     response.SetSource(std::make_unique<AnswerSource>(std::move(answer)));
     return response;
   }
 
   std::string upstream_;
+  http::Client<Connector> tunnels_;
   http::Client<Connector> client_;
 };
 
