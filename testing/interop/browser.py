@@ -32,7 +32,8 @@ class Chromium:
         os.close(answers)
         self.buffer = b""
         self.calls = 0
-        self.session = None
+        self.session = None  # The page that is told what to do: one that open() has returned.
+        self.said = []
 
     def __enter__(self):
         return self
@@ -57,7 +58,8 @@ class Chromium:
         while True:
             answer = self._next(end)
             if answer.get("id") != self.calls:
-                continue  # An event.
+                self.said.append(answer)
+                continue
             if "error" in answer:
                 raise AssertionError("%s: %s" % (method, answer["error"]))
             return answer["result"]
@@ -72,10 +74,16 @@ class Chromium:
         line, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(line)
 
+    def events(self, method):
+        """The parameters of all events of a kind that have come with the answers so far; their domain must be enabled."""
+        return [event["params"] for event in self.said if event.get("method") == method]
+
     def open(self, url):
+        """A new page; returns its session."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.navigate", url=url)  # Returns when the new document is there.
+        return self.session
 
     def evaluate(self, expression):
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)

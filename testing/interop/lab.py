@@ -82,15 +82,15 @@ def check_run(*command, **options):
 
 
 class Server:
-    """A running server, the one that main() was given. It prints its address as the last word of its first line.
+    """A running server: `program`, or the one that main() was given. It prints its address as the last word of its first line.
 
     Use it as a context: the end of the context stops it and looks at how it ended.
     """
 
-    def __init__(self, *flags):
-        self.errors_path = scratch("server.err")
+    def __init__(self, *flags, program=None):
+        self.errors_path = scratch("%s.err" % os.path.basename(program or _server))
         with open(self.errors_path, "wb") as errors:
-            self.process = subprocess.Popen([_server, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+            self.process = subprocess.Popen([program or _server, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
         line = self._first_line(60)
         if ":" not in line:
             self.kill()
