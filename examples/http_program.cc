@@ -74,12 +74,12 @@ int HttpProgram::Serve(const HttpSite& site, const std::string& url, Acceptor ac
   http::Server<Acceptor> server(std::move(acceptor), router, options_);
   asio::co_spawn(worker.get_executor(), server.Run(),
                  [&worker](std::exception_ptr) { worker.Stop(); });
-  std::printf("%s\n", url.c_str());
-  std::fflush(stdout);
   Shutdown shutdown(worker, flags_.seconds, [&server, reload] {
     if (reload != nullptr) reload->Stop();
     server.Stop();
   });
+  std::printf("%s\n", url.c_str());  // Who reads this may send a signal.
+  std::fflush(stdout);
   worker.Run();
   return 0;
 }
