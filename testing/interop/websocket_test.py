@@ -119,9 +119,11 @@ class Peers:
 
     # --- python3-websockets ---
 
-    def connect(self, **options):
+    def require_python(self):
         if websockets is None:
             self.skipTest("python3-websockets is not installed")
+
+    def connect(self, **options):
         return websockets.connect(self.ws_url(), ssl=self.tls(), open_timeout=PATIENCE, close_timeout=PATIENCE,
                                   ping_timeout=PATIENCE, **options)
 
@@ -129,6 +131,8 @@ class Peers:
         asyncio.run(asyncio.wait_for(client, 4 * PATIENCE))
 
     def test_python(self):
+        self.require_python()
+
         async def client(compression):
             async with self.connect(compression=compression, max_size=None) as peer:
                 self.assertEqual([extension.name for extension in peer.extensions],
@@ -149,6 +153,8 @@ class Peers:
                 self.run_client(client(compression))
 
     def test_python_in_a_crowd(self):
+        self.require_python()
+
         async def client(number):
             async with self.connect(max_size=None) as peer:
                 for i in range(20):
