@@ -14,6 +14,12 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dis
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server",
          "--window-size=1280,1500", "--remote-debugging-pipe"]
 
+# Until the page's elements and scripts are there.
+PARSED = """new Promise((resolve) => {
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => resolve());
+  else resolve();
+})"""
+
 
 class Chromium:
     """A browser that is told what to do over a pair of pipes (the DevTools protocol), which are its 3 and 4."""
@@ -82,7 +88,8 @@ class Chromium:
         """A new page; returns its session."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self.call("Page.navigate", url=url)  # Returns when the new document is there.
+        self.call("Page.navigate", url=url)  # Returns when the new document has begun.
+        self.evaluate(PARSED)
         return self.session
 
     def evaluate(self, expression):
