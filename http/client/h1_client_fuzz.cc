@@ -1,7 +1,8 @@
 // Arbitrary bytes as a server's stream, in arbitrary pieces, read in arbitrary pieces. The pieces
 // must not matter, and what is refused must not be used again.
 //
-// The first byte: the method. The second: the size of the pieces.
+// The first byte: the method, and in its highest bit whether to ask for a change of protocol. The
+// second: the size of the pieces.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,12 +21,20 @@ struct Outcome {
   bool reusable = false;
 };
 
-Outcome Run(std::string_view method, std::string_view bytes, size_t piece, size_t read) {
+Outcome Run(std::string_view method, bool upgrade, std::string_view bytes, size_t piece,
+            size_t read) {
   H1ClientConnection connection{H1ClientOptions()};
   testing::EventLog log;
-  Exchange* const exchange = connection.Start(testing::GetRequest(method), log, testing::kNow);
+  testing::PieceSource said({"said in the tunnel"});
+  ExchangeRequest request = testing::GetRequest(method);
+  if (upgrade) {
+    request.upgrade = "websocket";
+    request.tunnel = &said;
+  }
+  Exchange* const exchange = connection.Start(request, log, testing::kNow);
   CL_CHECK(exchange != nullptr);
   testing::TakeOutput(connection);
+  Outcome outcome;
   std::string body;
   BodyRead::Status last = BodyRead::Status::kPending;
   const auto read_on = [&] {
@@ -35,12 +44,12 @@ Outcome Run(std::string_view method, std::string_view bytes, size_t piece, size_
     const std::string_view part = bytes.substr(0, piece);
     bytes.remove_prefix(part.size());
     connection.OnReceived(part, testing::kNow);
+    outcome.text += testing::TakeOutput(connection);
     read_on();
   }
   connection.OnTransportEnd({}, testing::kNow);
   read_on();
   CL_CHECK(log.failed || last == BodyRead::Status::kEnd || last == BodyRead::Status::kFailed);
-  Outcome outcome;
   for (const std::string& event : log.events) outcome.text += event + " ";
   outcome.text += body + (last == BodyRead::Status::kEnd ? " end" : " failed");
   exchange->Release();
@@ -57,8 +66,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "OPTIONS"};
   const std::string_view method = kMethods[data[0] % 4];
   const std::string_view bytes(reinterpret_cast<const char*>(data + 2), size - 2);
-  const auto whole = Run(method, bytes, SIZE_MAX, 4096);
-  const auto pieces = Run(method, bytes, data[1] % 64 + 1, data[1] % 7 + 1);
+  const bool upgrade = (data[0] & 0x80) != 0;
+  const auto whole = Run(method, upgrade, bytes, SIZE_MAX, 4096);
+  const auto pieces = Run(method, upgrade, bytes, data[1] % 64 + 1, data[1] % 7 + 1);
   CL_CHECK(whole.text == pieces.text);
   return 0;
 }
