@@ -109,8 +109,9 @@ class Decoder {
 // attacker cannot foresee (RFC 6455 §10.3); a server needs none.
 class Encoder {
  public:
-  Encoder(Role role, std::function<MaskKey()> new_mask = nullptr,
-          const std::optional<DeflateParams>& deflate = {}, const DeflateOptions& options = {});
+  explicit Encoder(Role role, std::function<MaskKey()> new_mask = nullptr,
+                   const std::optional<DeflateParams>& deflate = {},
+                   const DeflateOptions& options = {});
 
   // As one frame, compressed where that was agreed on and is worth it. Text must be UTF-8.
   void Message(MessageType type, std::string_view payload, http::Buffer& out);

@@ -48,7 +48,7 @@ void Session::Release(std::unique_ptr<Session> session) {
   }
   self.pumping_ = false;
   if (self.handler_ended_ || self.waiter_) return;
-  session.release();  // OnHandlerEnd deletes it, now or later.
+  static_cast<void>(session.release());  // OnHandlerEnd deletes it, now or later.
   self.task_.Cancel();
 }
 
