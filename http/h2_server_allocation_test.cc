@@ -99,8 +99,7 @@ TEST(H2Allocation, CoroutineHandler) { EXPECT_EQ(AllocationsOf("/co"), 0u); }
 
 TEST(H2Allocation, TheCounterSeesOne) {
   const uint64_t before = AllocationsOnThisThread();
-  const std::string text(1000, 'x');
-  EXPECT_EQ(text.size(), 1000u);
+  ::operator delete(::operator new(1000));  // A call, which compilers keep.
   EXPECT_EQ(AllocationsOnThisThread() > before, AllocationCounterActive());
 }
 

@@ -159,7 +159,7 @@ class Nghttp2Session final : public Session {
   void Fail(ErrorCode code, std::string_view reason);
 
   const bool server_;
-  const SessionOptions& options_;
+  const SessionOptions options_;
   Handler& handler_;
   SessionStats& stats_;
   FrameScanner scanner_;

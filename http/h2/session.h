@@ -189,7 +189,7 @@ enum class SubmitResult : uint8_t {
 
 class Session {
  public:
-  // All three must outlive the session. The connection preface is in Output at once.
+  // `handler` and `stats` must outlive the session. The connection preface is in Output at once.
   static std::unique_ptr<Session> Server(const SessionOptions& options, Handler& handler,
                                          SessionStats& stats);
   static std::unique_ptr<Session> Client(const SessionOptions& options, Handler& handler,
