@@ -13,13 +13,12 @@
 #include <string_view>
 #include <vector>
 
-#include "http/h2/session_test_fixture.h"
+#include "http/h2_server_test_fixture.h"
 #include "http/server_test_routes.h"
 
 namespace corelane::http {
 namespace {
 
-using h2::testing::Recorder;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
@@ -59,7 +58,7 @@ class EchoSource final : public BodySource {
   FieldLines trailers_;
 };
 
-class H2ServerTest : public ServerTestRoutes {
+class H2ServerTest : public H2ServerPeer<ServerTestRoutes> {
  protected:
   H2ServerTest() {
     router_.Any("/echo", [](const Request& request) -> Task<Response> {
@@ -80,14 +79,6 @@ class H2ServerTest : public ServerTestRoutes {
     Restart();
   }
 
-  void Restart() {
-    server_ = std::make_unique<H2Server>(router_, options_, stats_, connection_);
-    client_ = h2::Session::Client(client_options_, got_, client_stats_);
-    reading_ = writing_ = closed_ = shut_down_ = false;
-    server_->Begin(h2::testing::TakeOutput(*client_), now_);
-    Run();
-  }
-
   h2::Stream* Ask(std::string_view path, h2::Body body = h2::Body::None(),
                   h2::HeaderFields fields = {}, std::string_view method = "GET") {
     h2::Stream* const stream = client_->SubmitRequest({method, "http", "a", path}, fields, body);
@@ -99,80 +90,6 @@ class H2ServerTest : public ServerTestRoutes {
     EXPECT_EQ(client_->Write(*stream, body, true), body.size());
     return stream;
   }
-  // What the server has sent since the last call, as events of the client.
-  std::vector<std::string> Exchange() {
-    got_.events.clear();
-    got_.body.clear();
-    Run();
-    return got_.events;
-  }
-
-  void Run() {
-    for (bool more = true; more && !closed_;) {
-      more = Deliver();
-      switch (server_->Next(now_, 784111777)) {
-        case IoAction::kRead:
-          ASSERT_FALSE(reading_);
-          more = reading_ = true;
-          break;
-        case IoAction::kWrite:
-          ASSERT_FALSE(writing_);
-          more = writing_ = true;
-          ++writes_;
-          break;
-        case IoAction::kShutdown:
-          more = shut_down_ = true;
-          break;
-        case IoAction::kClose:
-          closed_ = true;
-          break;
-        case IoAction::kHttp2:
-        case IoAction::kWait:
-          break;
-      }
-    }
-  }
-  // Between the two; true when anything has moved.
-  bool Deliver() {
-    bool any = false;
-    if (writing_ && taking_) {
-      const std::string bytes(server_->WriteBuffers()[0]);
-      client_->Receive(bytes, now_);
-      writing_ = false;
-      server_->OnWritten(bytes.size(), now_);
-      any = true;
-    }
-    to_server_ += h2::testing::TakeOutput(*client_);
-    if (reading_ && !to_server_.empty()) {
-      const std::span<char> room = server_->ReadBuffer();
-      const size_t size = std::min(room.size(), to_server_.size());
-      std::memcpy(room.data(), to_server_.data(), size);
-      to_server_.erase(0, size);
-      reading_ = false;
-      server_->OnRead(size, now_);
-      any = true;
-    }
-    return any;
-  }
-  void PassDeadline() {
-    ASSERT_NE(server_->deadline(), kNever);
-    now_ = std::max(now_, server_->deadline());
-    server_->OnDeadline(now_);
-  }
-
-  h2::SessionOptions client_options_;
-  h2::SessionStats client_stats_;
-  Recorder got_;
-  std::unique_ptr<H2Server> server_;
-  std::unique_ptr<h2::Session> client_;
-  Instant now_{seconds(1000)};
-  std::string to_server_;
-  size_t writes_ = 0;
-  bool reading_ = false;
-  bool writing_ = false;
-  bool taking_ = true;
-  bool closed_ = false;
-  bool shut_down_ = false;
 };
 
 TEST_F(H2ServerTest, AnswersOneRequestAfterTheOther) {

@@ -33,7 +33,8 @@ ALLOWED = {
     "http/multipart": ["http", "http/wire", "core"],
     "http/ws": ["http", "http/wire", "core"],
     "http/h2": ["http/wire", "core"],
-    "grpc": ["http", "tls", "runtime", "core"],
+    "grpc/wire": ["http/wire", "core"],
+    "grpc": ["grpc/wire", "http", "http/wire", "tls", "runtime", "core"],
     # Everything but real backends.
     "testing": ["http", "grpc", "tls", "runtime", "stack", "tcp", "udp", "ip", "arp", "driver", "core",
                 "driver/ring", "driver/pcap", "driver/fault", "driver/capture", "driver/trace"],
@@ -83,7 +84,7 @@ EXTERNAL = {
     "@sys//:grpcpp": ["testing", "testing/*"],
     "@sys//:brotli": ["http/client", "http/compress"],
     "@sys//:zstd": ["http/client", "http/compress"],
-    "@sys//:zlib": ["http/client", "http/compress", "http/ws", "grpc", "testing", "testing/*", "examples", "examples/*"],
+    "@sys//:zlib": ["http/client", "http/compress", "http/ws", "grpc/wire", "testing", "testing/*", "examples", "examples/*"],
 }
 
 # What tests of these folders may use besides.
@@ -101,7 +102,8 @@ IO_SHELLS = {
     "http": ["//http:serve", "//http:client", "//http:stream_traits", "//http:use_task"],
     "http/ws": [],
     "http/client": ["//http/client:client"],
-    "grpc": ["//grpc:server", "//grpc:channel"],
+    "grpc": ["//grpc:channel"],
+    "grpc/wire": [],
 }
 ASIO = "@sys//:boost"
 
